@@ -1,0 +1,151 @@
+"""Does confidence know who is right? AUROC for ranking, a calibration curve and its error for the level."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from underdog.statistics.intervals import Interval, undefined, wilson
+from underdog.statistics.quantiles import check_confidence, normal_quantile
+from underdog.statistics.vectors import (
+    Floats,
+    Groups,
+    Ints,
+    Mask,
+    Scores,
+    group_codes,
+    group_sums,
+    same_length,
+    score_vector,
+)
+
+_DRAWS = 1_000
+_SEED = 1988_44_837
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Items of like confidence: its range, its mean, and how often they were right, with an interval."""
+
+    low: float
+    high: float
+    confidence: float
+    right: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How far confidence is from the share right.
+
+    `error` is the expected calibration error over equal-count bins; `by_chance` is the mean error that
+    perfectly calibrated confidences would show at this n and `p` the share of such draws with at least this
+    error, so that a small sample is not called miscalibrated for being small. `brier` is the mean squared
+    error. All are None without items.
+    """
+
+    n: int
+    error: float | None
+    by_chance: float | None
+    p: float | None
+    brier: float | None
+    bins: tuple[Bin, ...] = ()
+
+
+def auroc(
+    confidences: Scores,
+    right: Sequence[bool],
+    confidence: float = 0.95,
+    groups: Groups | None = None,
+) -> Interval:
+    """P(a right answer is held with more confidence than a wrong one), ties counting half.
+
+    DeLong's variance (Biometrics 1988, 44:837), summed by group where examples share one, on the logit
+    scale. At 0 or 1, where that variance is 0, the exact binomial bound on min(right, wrong) disjoint pairs.
+    Undefined when all are right or all wrong. Items whose confidence is None are left out.
+    """
+    check_confidence(confidence)
+    levels, truth, kept = _levels(confidences, right)
+    n, rights = len(levels), int(truth.sum())
+    if rights == 0 or rights == n:
+        reason = "no items with a confidence" if n == 0 else "all answers are right or all are wrong"
+        return undefined(reason, n, confidence, "delong")
+    wrongs = n - rights
+    area, influence = _placements(levels, truth)
+    if area in (0.0, 1.0):
+        reach = ((1.0 - confidence) / 2) ** (1.0 / min(rights, wrongs))
+        low, high = (reach, 1.0) if area == 1.0 else (0.0, 1.0 - reach)
+        return Interval(area, low, high, n, confidence, "exact on disjoint pairs")
+    sums, _ = group_sums(influence, group_codes(groups, kept))
+    units = len(sums)
+    error = (float((sums**2).sum()) * units / max(units - 1, 1)) ** 0.5
+    half = normal_quantile(0.5 + confidence / 2) * error / (area * (1 - area))
+    odds = np.log(area / (1 - area)) + np.array([-half, half])
+    low, high = (1.0 / (1.0 + np.exp(-odds))).tolist()
+    return Interval(area, low, high, n, confidence, "delong, logit")
+
+
+def calibration_curve(confidences: Scores, right: Sequence[bool], bins: int = 10) -> Calibration:
+    """The calibration curve over at most `bins` bins of equal count; ties in confidence stay together."""
+    if bins < 1:
+        raise ValueError(f"bins must be at least 1; got {bins}")
+    levels, truth, _ = _levels(confidences, right)
+    if len(levels) == 0:
+        return Calibration(0, None, None, None, None)
+    order = np.argsort(levels, kind="stable")
+    levels, truth = levels[order], truth[order]
+    owner = _owners(levels, bins)
+    generator = np.random.default_rng(_SEED)
+    fair = np.array(
+        [
+            _error(levels, (generator.random(len(levels)) < levels).astype(np.float64), owner)
+            for _ in range(_DRAWS)
+        ]
+    )
+    error = _error(levels, truth, owner)
+    return Calibration(
+        n=len(levels),
+        error=error,
+        by_chance=float(fair.mean()),
+        p=float((1 + (fair >= error - 1e-12).sum()) / (1 + _DRAWS)),
+        brier=float(((levels - truth) ** 2).mean()),
+        bins=tuple(_bin(levels[owner == b], truth[owner == b]) for b in range(int(owner[-1]) + 1)),
+    )
+
+
+def _levels(confidences: Scores, right: Sequence[bool]) -> tuple[Floats, Floats, Mask]:
+    same_length(confidences, right)
+    levels = score_vector(confidences)
+    kept = ~np.isnan(levels)
+    return levels[kept], np.array(right, dtype=np.float64)[kept], kept
+
+
+def _placements(levels: Floats, truth: Floats) -> tuple[float, Floats]:
+    """AUROC and each item's influence on it (they sum to 0 and their squares to DeLong's variance)."""
+    up, down = np.sort(levels[truth == 1]), np.sort(levels[truth == 0])
+    influence = np.empty_like(levels)
+    for own, other, label in ((up, down, 1), (down, up, 0)):
+        at = levels[truth == label]
+        below = (np.searchsorted(other, at) + np.searchsorted(other, at, "right")) / 2
+        share = below / len(other) if label == 1 else 1 - below / len(other)
+        influence[truth == label] = (share - share.mean()) / len(own)
+    wins = (np.searchsorted(down, up) + np.searchsorted(down, up, "right")) / 2
+    return float(wins.mean() / len(down)), influence
+
+
+def _owners(levels: Floats, bins: int) -> Ints:
+    """Bin number of each sorted level; equal levels share the bin of their first."""
+    n = len(levels)
+    first = np.searchsorted(levels, levels)
+    raw = first * bins // n
+    return np.unique(raw, return_inverse=True)[1].astype(np.int64)
+
+
+def _error(levels: Floats, truth: Floats, owner: Ints) -> float:
+    return float(np.abs(np.bincount(owner, weights=levels - truth)).sum() / len(levels))
+
+
+def _bin(levels: Floats, truth: Floats) -> Bin:
+    right = wilson(int(truth.sum()), len(truth))
+    return Bin(float(levels[0]), float(levels[-1]), float(levels.mean()), right)
