@@ -33,7 +33,7 @@ def test_newcombes_published_intervals_are_reproduced(
 
 
 @given(n=st.integers(1, 300), data=st.data(), confidence=CONFIDENCE)
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=30, deadline=None, derandomize=True)
 def test_clopper_pearson_is_scipys_beta_quantile(n: int, data: st.DataObject, confidence: float) -> None:
     k = data.draw(st.integers(0, n))
     tail = (1 - confidence) / 2
@@ -69,7 +69,7 @@ def test_wilson_covers_about_its_confidence_on_average() -> None:
 
 
 @given(st.lists(UNIT, min_size=1, max_size=60), CONFIDENCE)
-@settings(max_examples=80, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 def test_the_interval_contains_its_estimate_and_stays_in_range(scores: list[float], c: float) -> None:
     i = mean_interval(scores, c)
     assert i.estimate is not None and i.low is not None and i.high is not None
@@ -78,7 +78,7 @@ def test_the_interval_contains_its_estimate_and_stays_in_range(scores: list[floa
 
 
 @given(st.lists(UNIT, min_size=1, max_size=40))
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=30, deadline=None, derandomize=True)
 def test_more_confidence_is_never_a_narrower_interval(scores: list[float]) -> None:
     narrow, wide = mean_interval(scores, 0.8), mean_interval(scores, 0.99)
     assert (wide.low or 0) <= (narrow.low or 0) + 1e-9
@@ -86,7 +86,7 @@ def test_more_confidence_is_never_a_narrower_interval(scores: list[float]) -> No
 
 
 @given(st.lists(UNIT, min_size=1, max_size=40), st.randoms(use_true_random=False))
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=30, deadline=None, derandomize=True)
 def test_mirrored_scores_give_the_mirrored_interval_and_row_order_does_not_matter(
     scores: list[float], random: object
 ) -> None:
@@ -114,7 +114,7 @@ def test_the_saddlepoint_probability_agrees_with_a_million_draws() -> None:
         coefficients = generator.uniform(-1, 1, size)
         coefficients[:2] = -0.7, 0.6
         shapes = generator.integers(1, 5, size).astype(float)
-        draws = generator.standard_gamma(shapes, size=(300_000, size)) @ coefficients
+        draws = generator.standard_gamma(shapes, size=(200_000, size)) @ coefficients
         assert positive_share(coefficients, shapes) == pytest.approx((draws > 0).mean(), abs=0.02)
     assert positive_share(np.array([-1.0, -2.0]), np.ones(2)) == 0.0
     assert positive_share(np.array([1.0, 2.0]), np.ones(2)) == 1.0

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 
+from underdog.statistics.bounded import bounded_mean
 from underdog.statistics.intervals import Interval, undefined, wilson
-from underdog.statistics.quantiles import check_confidence, normal_quantile
+from underdog.statistics.quantiles import check_confidence, student_quantile
 from underdog.statistics.vectors import (
     Floats,
     Groups,
@@ -62,7 +64,9 @@ def auroc(
     """P(a right answer is held with more confidence than a wrong one), ties counting half.
 
     DeLong's variance (Biometrics 1988, 44:837), summed by group where examples share one, on the logit
-    scale. At 0 or 1, where that variance is 0, the exact binomial bound on min(right, wrong) disjoint pairs.
+    scale, with Student's quantile at Welch's degrees of freedom: with three wrong answers the normal one
+    covers 88 %, not 95. Where that variance says nothing (one right or wrong answer only, all confidences
+    equal, an area of 0 or 1) the bound of `bounded.py` on the placements of the scarcer kind.
     Undefined when all are right or all wrong. Items whose confidence is None are left out.
     """
     check_confidence(confidence)
@@ -71,16 +75,15 @@ def auroc(
     if rights == 0 or rights == n:
         reason = "no items with a confidence" if n == 0 else "all answers are right or all are wrong"
         return undefined(reason, n, confidence, "delong")
-    wrongs = n - rights
-    area, influence = _placements(levels, truth)
-    if area in (0.0, 1.0):
-        reach = ((1.0 - confidence) / 2) ** (1.0 / min(rights, wrongs))
-        low, high = (reach, 1.0) if area == 1.0 else (0.0, 1.0 - reach)
-        return Interval(area, low, high, n, confidence, "exact on disjoint pairs")
-    sums, _ = group_sums(influence, group_codes(groups, kept))
-    units = len(sums)
-    error = (float((sums**2).sum()) * units / max(units - 1, 1)) ** 0.5
-    half = normal_quantile(0.5 + confidence / 2) * error / (area * (1 - area))
+    shares = _placements(levels, truth)
+    scarce = truth == (1.0 if rights <= n - rights else 0.0)
+    area = float(shares[scarce].mean())
+    codes = group_codes(groups, kept)
+    error, freedom = _spread(shares, truth, codes)
+    if freedom == 0 or error == 0.0:
+        low, high = bounded_mean(shares[scarce], 0.0, 1.0, confidence, _renumbered(codes, scarce))
+        return Interval(area, low, high, n, confidence, "gaffke on placements")
+    half = student_quantile(0.5 + confidence / 2, freedom) * error / (area * (1 - area))
     odds = np.log(area / (1 - area)) + np.array([-half, half])
     low, high = (1.0 / (1.0 + np.exp(-odds))).tolist()
     return Interval(area, low, high, n, confidence, "delong, logit")
@@ -121,17 +124,40 @@ def _levels(confidences: Scores, right: Sequence[bool]) -> tuple[Floats, Floats,
     return levels[kept], np.array(right, dtype=np.float64)[kept], kept
 
 
-def _placements(levels: Floats, truth: Floats) -> tuple[float, Floats]:
-    """AUROC and each item's influence on it (they sum to 0 and their squares to DeLong's variance)."""
-    up, down = np.sort(levels[truth == 1]), np.sort(levels[truth == 0])
-    influence = np.empty_like(levels)
-    for own, other, label in ((up, down, 1), (down, up, 0)):
-        at = levels[truth == label]
-        below = (np.searchsorted(other, at) + np.searchsorted(other, at, "right")) / 2
-        share = below / len(other) if label == 1 else 1 - below / len(other)
-        influence[truth == label] = (share - share.mean()) / len(own)
-    wins = (np.searchsorted(down, up) + np.searchsorted(down, up, "right")) / 2
-    return float(wins.mean() / len(down)), influence
+def _placements(levels: Floats, truth: Floats) -> Floats:
+    """Each item's share of the other kind that it is ranked rightly against; a kind's mean is the area."""
+    shares = np.empty_like(levels)
+    for kind in (1.0, 0.0):
+        at, other = levels[truth == kind], np.sort(levels[truth != kind])
+        below = (np.searchsorted(other, at) + np.searchsorted(other, at, "right")) / (2 * len(other))
+        shares[truth == kind] = below if kind == 1.0 else 1.0 - below
+    return shares
+
+
+def _spread(shares: Floats, truth: Floats, codes: Ints | None) -> tuple[float, float]:
+    """DeLong's standard error by group, and its degrees of freedom; 0 when one kind has a single item."""
+    sizes = [int((truth == kind).sum()) for kind in (1.0, 0.0)]
+    if min(sizes) < 2:
+        return 0.0, 0.0
+    parts = [
+        float(shares[truth == kind].var(ddof=1)) / size for kind, size in zip((1.0, 0.0), sizes, strict=True)
+    ]
+    total = sum(parts)
+    if total == 0.0:
+        return 0.0, 0.0
+    freedom = total**2 / sum(part**2 / (size - 1) for part, size in zip(parts, sizes, strict=True))
+    if codes is None:
+        return sqrt(total), freedom
+    size = np.where(truth == 1.0, sizes[0], sizes[1])
+    sums, _ = group_sums((shares - shares[truth == 1.0].mean()) / size, codes)
+    units = len(sums)
+    if units < 2:
+        return 0.0, 0.0
+    return sqrt(float((sums**2).sum()) * units / (units - 1)), min(freedom, units - 1.0)
+
+
+def _renumbered(codes: Ints | None, chosen: Mask) -> Ints | None:
+    return None if codes is None else np.unique(codes[chosen], return_inverse=True)[1].astype(np.int64)
 
 
 def _owners(levels: Floats, bins: int) -> Ints:

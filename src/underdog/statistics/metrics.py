@@ -20,7 +20,7 @@ import numpy as np
 
 from underdog.statistics.intervals import Interval, undefined
 from underdog.statistics.quantiles import check_confidence, normal_quantile, normal_tail
-from underdog.statistics.vectors import Floats, Groups, Ints, group_codes, same_length
+from underdog.statistics.vectors import Floats, Groups, Ints, Mask, group_codes, same_length
 
 Labels = Sequence[str | None]
 Name = Literal["accuracy", "macro_f1", "mcc", "kappa", "quadratic_kappa"]
@@ -45,7 +45,7 @@ def mcc(finals: Labels, targets: Sequence[str]) -> float | None:
 
 
 def kappa(finals: Labels, targets: Sequence[str]) -> float | None:
-    """Cohen's kappa; None when chance alone would agree always."""
+    """Cohen's kappa; None when the targets are all of one class, where it could only be 0."""
     return _point("kappa", finals, targets)
 
 
@@ -71,10 +71,9 @@ def metric_interval(
         return undefined(reason, n, confidence, "bootstrap")
     table = _Table.of(finals, targets, order)
     codes = group_codes(groups, np.ones(n, dtype=np.bool_))
-    low = _end(name, table, codes, (1 - confidence) / 2, estimate)
-    high = _end(name, table, codes, (1 + confidence) / 2, estimate)
+    low, high = _ends(name, table, codes, confidence, estimate)
     method = "bayesian bootstrap" + (" by group" if codes is not None else "")
-    return Interval(estimate, min(low, estimate), max(high, estimate), n, confidence, method)
+    return Interval(estimate, low, high, n, confidence, method)
 
 
 @dataclass(frozen=True)
@@ -122,6 +121,8 @@ class _Table:
 def _point(
     name: Name, finals: Labels, targets: Sequence[str], order: Sequence[str] | None = None
 ) -> float | None:
+    if name not in _FORMULAS:
+        raise ValueError(f"a metric is one of {', '.join(_FORMULAS)}; got {name!r}")
     if name == "quadratic_kappa" and order is None:
         raise ValueError("quadratic_kappa needs `order`, the classes from lowest to highest")
     table = _Table.of(finals, targets, order)
@@ -132,19 +133,27 @@ def _point(
     return None if np.isnan(value) else value
 
 
-def _end(name: Name, table: _Table, codes: Ints | None, quantile: float, estimate: float) -> float:
-    """One end: a bias-corrected quantile of the metric over Dirichlet weights on the items and one more."""
+def _ends(
+    name: Name, table: _Table, codes: Ints | None, confidence: float, estimate: float
+) -> tuple[float, float]:
+    """Bias-corrected quantiles of the metric over Dirichlet weights on the items and one more."""
     features, shapes = _units(table, codes)
     size = len(table.rows) / float(shapes.sum())
-    extra = size * _extra(table, good=quantile > 0.5)
     generator = np.random.default_rng(_SEED)
-    weights = generator.standard_gamma(np.append(shapes, 1.0), size=(_DRAWS, len(shapes) + 1))
-    plain = weights[:, :-1] @ features
+    weights = generator.standard_gamma(shapes, size=(_DRAWS, len(shapes)))
+    one_more = size * generator.standard_exponential((_DRAWS, 1))
+    plain = weights @ features
     around = _values(name, plain, table)
     below = float((around < estimate - 1e-12).mean() + (np.abs(around - estimate) <= 1e-12).mean() / 2)
     bias = normal_quantile(min(max(below, 0.1), 0.9))
-    corrected = 1.0 - normal_tail(2 * bias + normal_quantile(quantile))
-    return float(np.nanquantile(_values(name, plain + weights[:, -1:] * extra, table), corrected))
+    z = normal_quantile(0.5 + confidence / 2)
+    ends = [
+        float(
+            np.nanquantile(_values(name, plain + one_more * extra, table), 1 - normal_tail(2 * bias + side))
+        )
+        for side, extra in ((-z, _extra(table, good=False)), (z, _extra(table, good=True)))
+    ]
+    return min(ends[0], estimate), max(ends[1], estimate)
 
 
 def _units(table: _Table, codes: Ints | None) -> tuple[Floats, Floats]:
@@ -159,14 +168,20 @@ def _units(table: _Table, codes: Ints | None) -> tuple[Floats, Floats]:
 
 
 def _extra(table: _Table, good: bool) -> Floats:
-    """One more item, spread over the classes as the targets are: all right, or all wrong and far off."""
-    share = np.bincount(table.rows, minlength=table.k) / len(table.rows)
-    unread = np.zeros(1) if good or table.k > 1 else np.ones(1)
-    finals = share if good or table.k > 1 else np.zeros_like(share)
-    classes = np.arange(table.k)
-    far = 0.0 if good else float(share @ table.distance(classes, np.full(table.k, table.k)))
-    hits = share if good else np.zeros_like(share)
-    return np.concatenate([hits, share, finals, unread, [far]])
+    """One more item, spread over the classes as the targets are: all right, or each taken for another."""
+    k = table.k
+    share = np.bincount(table.rows, minlength=k) / len(table.rows)
+    taken = np.zeros((k, k + 1))
+    if good:
+        taken[:, :k] = np.diag(share)
+    elif (share == 1.0).any():
+        taken[:, k] = share
+    else:
+        taken[:, :k] = np.outer(share / (1.0 - share), share)
+        np.fill_diagonal(taken, 0.0)
+    rows, columns = np.divmod(np.arange(k * (k + 1)), k + 1)
+    far = float(taken.ravel() @ table.distance(rows, columns))
+    return np.concatenate([taken.diagonal(), share, taken.sum(axis=0), [far]])
 
 
 def _values(name: Name, sums: Floats, table: _Table) -> Floats:
@@ -197,6 +212,11 @@ class _Tallies:
         chance: Floats = (self.targets * self.finals[:, :-1]).sum(axis=1)
         return chance
 
+    @property
+    def one_class(self) -> Mask:
+        alone: Mask = self.targets.max(axis=1) > 1.0 - 1e-12
+        return alone
+
 
 def _macro_f1(t: _Tallies, table: _Table) -> Floats:
     f1: Floats = (2 * t.hits / (t.targets + t.finals[:, :-1])).mean(axis=1)
@@ -209,14 +229,14 @@ def _mcc(t: _Tallies, table: _Table) -> Floats:
 
 
 def _kappa(t: _Tallies, table: _Table) -> Floats:
-    return _ratio(t.right - t.by_chance, 1 - t.by_chance)
+    return np.where(t.one_class, np.nan, _ratio(t.right - t.by_chance, 1 - t.by_chance))
 
 
 def _quadratic_kappa(t: _Tallies, table: _Table) -> Floats:
     rows, columns = np.divmod(np.arange(table.k * (table.k + 1)), table.k + 1)
     apart = table.distance(rows, columns).reshape(table.k, table.k + 1)
     expected = np.einsum("di,ij,dj->d", t.targets, apart, t.finals)
-    return _ratio(expected - t.distance, expected)
+    return np.where(t.one_class, np.nan, _ratio(expected - t.distance, expected))
 
 
 def _ratio(top: Floats, bottom: Floats) -> Floats:

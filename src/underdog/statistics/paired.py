@@ -85,15 +85,14 @@ def paired_difference(a: Scores, b: Scores, confidence: float = 0.95, groups: Gr
     codes = group_codes(groups, kept)
     helps, harms = int((d > 0).sum()), int((d < 0).sum())
     pairs = Candidate.from_differences("a", d, codes)
-    p_mid: float | None = None
-    if codes is None and is_binary(first) and is_binary(second):
+    bits = codes is None and is_binary(first) and is_binary(second)
+    if bits:
         low, high = tango(helps, harms, n, confidence)
         p, p_mid = mcnemar(helps, harms)
-        method = "tango interval, exact mcnemar p"
     else:
         low, high = bounded_mean(d, -1.0, 1.0, confidence, codes)
-        p = sign_flip(group_sums(d, codes)[0])
-        method = "gaffke interval, sign-flip p" + (" by group" if codes is not None else "")
+        p, p_mid = sign_flip(group_sums(d, codes)[0]), None
+    by_group = "" if codes is None else " by group"
     return Paired(
         n=n,
         a_mean=float(first.mean()),
@@ -102,7 +101,7 @@ def paired_difference(a: Scores, b: Scores, confidence: float = 0.95, groups: Gr
         low=low,
         high=high,
         p=p,
-        method=method,
+        method="tango interval, exact mcnemar p" if bits else f"gaffke interval, sign-flip p{by_group}",
         helps=helps,
         harms=harms,
         confidence=confidence,

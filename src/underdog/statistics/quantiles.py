@@ -25,7 +25,7 @@ def two_sided_z(confidence: float) -> float:
     return normal_quantile(0.5 + check_confidence(confidence) / 2)
 
 
-def student_quantile(probability: float, freedom: int) -> float:
+def student_quantile(probability: float, freedom: float) -> float:
     """Student's t quantile with `freedom` degrees of freedom."""
     from scipy.special import stdtrit
 

@@ -1,4 +1,4 @@
-"""From lists with gaps to arrays: score vectors where None means failed, and groups as numbers."""
+"""From lists with gaps to arrays: score vectors where None or NaN means failed, and groups as numbers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Groups: TypeAlias = Sequence[Hashable] | npt.NDArray[np.generic]
 
 
 def score_vector(scores: Scores, low: float = 0.0, high: float = 1.0) -> Floats:
-    """Scores as floats, None as NaN.
+    """Scores as floats, None as NaN (and NaN as None).
 
     Raises:
         ValueError: a score lies outside [low, high].
