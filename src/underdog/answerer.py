@@ -85,9 +85,7 @@ class Request:
 
     def fresh(self, messages: Sequence[Message], **sampling: Any) -> Request:
         """A judge's or checker's request: its own messages and sampling, no tools or formats inherited."""
-        return Request(
-            tuple(messages), sampling=Sampling(**sampling), draw=self.draw, example=self.example
-        )
+        return Request(tuple(messages), sampling=Sampling(**sampling), draw=self.draw, example=self.example)
 
     @cached_property
     def content(self) -> dict[str, Any]:
@@ -310,9 +308,7 @@ def play(lever: Answerer, request: Request, replies: Sequence[Any] | Reply) -> A
         try:
             wanted = next(steps)
             while True:
-                got: Any = (
-                    [perform(one) for one in wanted] if isinstance(wanted, tuple) else perform(wanted)
-                )
+                got: Any = [perform(one) for one in wanted] if isinstance(wanted, tuple) else perform(wanted)
                 wanted = steps.send(got)
         except StopIteration as done:
             return finished(done.value)

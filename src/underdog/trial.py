@@ -31,11 +31,7 @@ class Spend:
     flops: float = 0.0
 
     def __add__(self, other: Spend) -> Spend:
-        dollars = (
-            None
-            if self.dollars is None or other.dollars is None
-            else self.dollars + other.dollars
-        )
+        dollars = None if self.dollars is None or other.dollars is None else self.dollars + other.dollars
         return Spend(
             self.calls + other.calls,
             self.tokens_in + other.tokens_in,

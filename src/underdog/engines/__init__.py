@@ -39,12 +39,15 @@ class Engine(Protocol):
     version): calls with another fingerprint are other calls. `concurrency` is how many requests the
     driver may have under way at once; `batch` how many it may hand over in one `generate`. With
     `same_prompt` a batch holds only draws of one prompt (a server that takes `n`); without it, anything.
+    `billed` says whether a call costs what its Spend says: a replayed one was paid for long ago, so it
+    counts in comparisons and not against a budget.
     """
 
     fingerprint: str
     concurrency: int
     batch: int
     same_prompt: bool
+    billed: bool
 
     async def generate(self, requests: Sequence[Request]) -> list[Answer | Failure]:
         """Answers in the order of the requests; a failed row is a Failure in its place, never raised."""
