@@ -1,0 +1,32 @@
+"""Answer-time levers, one a file. Adding one is adding its file and its name to `__all__`.
+
+`__all__` is the one list: plans, study files, the contract tests and the docs are made from it. Levers of
+other packages join through the entry-point group `underdog.levers` (name = the class).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any
+
+from underdog.levers.agree import Agree
+from underdog.levers.cascade import Cascade
+from underdog.levers.confident import Confident
+from underdog.levers.fallback import Fallback
+from underdog.levers.panel import Panel
+from underdog.levers.prompt import Prompt
+from underdog.levers.read import Read
+from underdog.levers.render import Render
+from underdog.levers.vote import Vote
+
+__all__ = ["Agree", "Cascade", "Confident", "Fallback", "Panel", "Prompt", "Read", "Render", "Vote"]
+
+
+@cache
+def known() -> dict[str, type[Any]]:
+    """Every lever by its name in plans and study files: the class name in lower case."""
+    found = {name.lower(): globals()[name] for name in __all__}
+    for point in entry_points(group="underdog.levers"):
+        found.setdefault(point.name.lower(), point.load())
+    return found

@@ -1,0 +1,199 @@
+"""A Plan: an answerer saved as plain JSON, with the evidence that it rests on.
+
+`plan.json` holds names and numbers only, no code and no addresses: endpoints appear by alias, so that a
+stranger's plan can never send a key anywhere. `dump` and `load` are also how study files name levers.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import msgspec
+
+from underdog.answerer import Answerer, Model, Request, digest
+from underdog.errors import StudyError
+from underdog.levers import known
+
+FORMAT = 1
+_MODEL_FIELDS = tuple(f.name for f in fields(Model))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An answerer and its evidence: n, intervals, certificate, request schema, fingerprints, price date."""
+
+    name: str
+    answerer: Answerer
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def digest(self) -> str:
+        """Content hash of what answers (not of the evidence)."""
+        return digest(dump(self.answerer))
+
+    def save(self, folder: Path) -> Path:
+        """Write `plan.json` into a folder, whole or not at all; returns its path."""
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "plan.json"
+        body = {
+            "format": FORMAT,
+            "name": self.name,
+            "digest": self.digest,
+            "answerer": dump(self.answerer),
+            "evidence": self.evidence,
+        }
+        draft = path.with_suffix(".tmp")
+        draft.write_text(json.dumps(body, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        os.replace(draft, path)
+        return path
+
+
+def load_plan(path: str | Path) -> Plan:
+    """The plan in a file or in a run's folder.
+
+    Raises:
+        StudyError: no plan there, not JSON, another format version, or its digest does not fit its content.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = path / "plan.json"
+    try:
+        body = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise StudyError(f"{path}: no plan here; a finished `underdog study` saves one in its run") from None
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise StudyError(f"{path}: a plan must be JSON; {error}: save it again from its study") from None
+    if not isinstance(body, dict) or body.get("format") != FORMAT:
+        came = body.get("format") if isinstance(body, dict) else type(body).__name__
+        raise StudyError(f"{path}: a plan must have format {FORMAT}; got {came!r}: use a matching underdog")
+    plan = Plan(str(body.get("name", "")), load(body.get("answerer")), body.get("evidence", {}))
+    if plan.digest != body.get("digest"):
+        raise StudyError(
+            f"{path}: the digest does not fit the answerer (was the file edited?); its evidence is about "
+            "another plan: save it again from its study"
+        )
+    return plan
+
+
+def request_schema(request: Request) -> dict[str, Any]:
+    """The shape of how a plan's input is asked: what a certificate is about besides the input itself."""
+    fixed = [m for m in request.messages if m["role"] in ("system", "developer")]
+    return {
+        "system": digest(fixed) if fixed else None,
+        "roles": [m["role"] for m in request.messages if m["role"] not in ("system", "developer")],
+        "tools": bool(request.tools),
+        "response_format": digest(request.response_format) if request.response_format else None,
+    }
+
+
+def dump(answerer: Answerer) -> dict[str, Any]:
+    """An answerer as JSON: fields that have their default are left out.
+
+    Raises:
+        StudyError: a lever that is not in `levers.__all__` nor an entry point, so it could not be loaded.
+    """
+    head = {} if isinstance(answerer, Model) else {"lever": _name(answerer)}
+    if not is_dataclass(answerer):
+        raise StudyError(f"{type(answerer).__name__} must be a frozen dataclass to be saved")
+    body: dict[str, Any] = {}
+    for item in fields(answerer):
+        value = getattr(answerer, item.name)
+        if item.default is not MISSING and value == item.default:
+            continue
+        body["model" if isinstance(answerer, Model) and item.name == "name" else item.name] = _dumped(value)
+    return head | body
+
+
+def _dumped(value: Any) -> Any:
+    if isinstance(value, Model) or hasattr(value, "steps"):
+        return dump(value)
+    if isinstance(value, tuple | list):
+        return [_dumped(one) for one in value]
+    return msgspec.to_builtins(value)
+
+
+def _name(lever: Any) -> str:
+    name = type(lever).__name__.lower()
+    if known().get(name) is not type(lever):
+        raise StudyError(
+            f"the lever {type(lever).__name__} is not in underdog.levers.__all__ nor an entry point of the "
+            "group underdog.levers, so a plan that uses it could not be loaded again: add it to one of them"
+        )
+    return name
+
+
+def load(value: Any, names: Mapping[str, Answerer] | None = None, where: str = "plan") -> Answerer:
+    """An answerer from JSON or a study file; strings are looked up in `names`, then taken as model names.
+
+    Raises:
+        StudyError: an unknown lever, field or name, a missing field or a value of the wrong type.
+    """
+    names = names or {}
+    if isinstance(value, str):
+        return _named(value, names, where)
+    if not isinstance(value, Mapping):
+        raise StudyError(f"{where}: an answerer must be a name or a mapping; got {type(value).__name__}")
+    body = dict(value)
+    if "model" in body:
+        unknown = set(body) - {"model", *_MODEL_FIELDS}
+        if unknown:
+            raise StudyError(f"{where}: unknown model setting {unknown.pop()!r}; known: {_MODEL_FIELDS}")
+        return Model(str(body.pop("model")), **body)
+    kind = body.pop("lever", None)
+    if not isinstance(kind, str) or kind.lower() not in known():
+        raise StudyError(f"{where}: `lever` must be one of {', '.join(sorted(known()))}; got {kind!r}")
+    return _lever(known()[kind.lower()], body, names, f"{where} ({kind})")
+
+
+def _named(name: str, names: Mapping[str, Answerer], where: str) -> Answerer:
+    if name in names:
+        return names[name]
+    if "/" in name:
+        return Model(name)
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    raise StudyError(
+        f"{where}: {name!r} is neither a name of this study ({', '.join(names) or 'none'}) "
+        f"nor a model like engine/id{hint}"
+    )
+
+
+def _lever(cls: type[Any], body: dict[str, Any], names: Mapping[str, Answerer], where: str) -> Answerer:
+    hints = get_type_hints(cls)
+    known_fields = {f.name: f for f in fields(cls)}
+    for key in body:
+        if key not in known_fields:
+            close = difflib.get_close_matches(key, known_fields, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise StudyError(f"{where}: unknown field {key!r} (known: {', '.join(known_fields)}){hint}")
+    missing = [
+        f.name
+        for f in known_fields.values()
+        if f.name not in body and f.default is MISSING and f.default_factory is MISSING
+    ]
+    if missing:
+        raise StudyError(f"{where}: needs {missing[0]!r}; got only {', '.join(body) or 'nothing'}")
+    made = {
+        key: _field(raw, known_fields[key].type, hints[key], names, f"{where}.{key}")
+        for key, raw in body.items()
+    }
+    lever: Answerer = cls(**made)
+    return lever
+
+
+def _field(raw: Any, annotation: Any, hint: Any, names: Mapping[str, Answerer], where: str) -> Any:
+    if "Answerer" in str(annotation):
+        if isinstance(raw, Sequence) and not isinstance(raw, str):
+            return tuple(load(one, names, f"{where}[{i}]") for i, one in enumerate(raw))
+        return load(raw, names, where)
+    try:
+        return msgspec.convert(raw, hint)
+    except msgspec.ValidationError as error:
+        raise StudyError(f"{where}: {error}; got {raw!r}") from None

@@ -1,0 +1,205 @@
+"""The contract that every lever keeps, other packages' levers included: a new one is born with its tests."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import inspect
+import json
+import sys
+from dataclasses import FrozenInstanceError, fields, is_dataclass, replace
+from typing import Any
+
+import pytest
+
+from underdog import levers
+from underdog.answerer import Answer, Failure, Model, Request, TokenLogprob, canonical, play
+from underdog.drive import Driver
+from underdog.engines.fake import FakeEngine
+from underdog.levers import Vote, known
+from underdog.plan import dump, load
+from underdog.store.sinks import MemoryBank
+
+A, B, C = Model("fake/a"), Model("fake/b"), Model("fake/c", adapter="x", revision="r1", dtype="float32")
+D = Model("fake/d")
+
+# Another value than the default for every field that holds no answerer (of Read, two of its fields).
+OTHER: dict[str, dict[str, Any]] = {
+    "agree": {"need": 1},
+    "cascade": {"threshold": 0.25},
+    "confident": {"by": "verbalised"},
+    "prompt": {
+        "system": "Be brief.",
+        "template": "Q: {input}",
+        "shots": 1,
+        "seed": 7,
+        "demonstrations": (("one", "1"), ("two", "2")),
+    },
+    "read": {"rule": "number", "lenient": True},
+    "vote": {"n": 3, "temperature": 0.2},
+}
+# Levers that go on when an inner answerer fails; their docstrings say so.
+CATCHING = {"agree", "fallback", "panel", "vote"}
+
+REQUEST = Request(
+    ({"role": "system", "content": "s"}, {"role": "user", "content": "q"}),
+    tools=({"type": "function", "function": {"name": "f"}},),
+    extra={"user": "u1"},
+    example="e1",
+).sampled(temperature=1.0)
+
+
+def built(name: str, cls: type[Any], others: bool = False) -> Any:
+    """A lever of this kind around models; with `others`, no field has its default."""
+    made: dict[str, Any] = {}
+    singles = iter([C, D])
+    for f in fields(cls):
+        if "Answerer" in str(f.type):
+            made[f.name] = (A, B) if "tuple" in str(f.type) else next(singles)
+    if others:
+        made |= OTHER.get(name, {})
+    return cls(**made)
+
+
+LEVERS = [
+    pytest.param(name, cls, others, id=f"{name}{'-others' if others else ''}")
+    for name, cls in sorted(known().items())
+    for others in ((False, True) if name in OTHER else (False,))
+]
+every_lever = pytest.mark.parametrize(("name", "cls", "others"), LEVERS)
+
+
+def reply(effect: Any) -> Answer:
+    """Answers that differ by model, request and sample, some of them agreeing, all of them readable."""
+    seed = int.from_bytes(
+        canonical([effect.answerer.name, effect.request.digest, effect.request.sample])[-6:-3]
+    )
+    text = str(seed % 3)
+    return Answer(text, final=text, logprobs=(TokenLogprob(text, -0.25),))
+
+
+def leaves(lever: Any, request: Request, given: Any = reply) -> tuple[Any, list[Any]]:
+    """What the lever answers and the asks that reached models."""
+    asked: list[Any] = []
+
+    def noting(effect: Any) -> Any:
+        asked.append(effect)
+        return given(effect)
+
+    return play(lever, request, noting), asked
+
+
+def test_the_one_list_is_sorted_and_named_after_its_classes() -> None:
+    assert levers.__all__ == sorted(levers.__all__)
+    assert {name.lower() for name in levers.__all__} <= set(known())
+    assert all(known()[name.lower()].__name__ == name for name in levers.__all__)
+
+
+@every_lever
+def test_a_lever_is_a_frozen_dataclass_with_docstrings(name, cls, others) -> None:
+    lever = built(name, cls, others)
+    assert is_dataclass(cls) and cls.__doc__ and sys.modules[cls.__module__].__doc__
+    first = fields(cls)[0].name
+    with pytest.raises(FrozenInstanceError):
+        setattr(lever, first, getattr(lever, first))
+    assert hash(lever) == hash(built(name, cls, others)) and lever == built(name, cls, others)
+
+
+@pytest.mark.parametrize("name", sorted({name.lower() for name in levers.__all__} - {"read"}))
+def test_every_field_is_tried_with_another_value_than_its_default(name) -> None:
+    plain = {f.name: f.default for f in fields(known()[name]) if "Answerer" not in str(f.type)}
+    other = OTHER.get(name, {})
+    assert set(other) == set(plain)
+    assert [field for field in other if other[field] == plain[field]] == []
+
+
+@every_lever
+def test_a_lever_loads_as_it_was_dumped(name, cls, others) -> None:
+    lever = built(name, cls, others)
+    saved = json.loads(json.dumps(dump(lever)))
+    assert load(saved) == lever
+    nested = Vote(lever, 2)
+    assert load(json.loads(json.dumps(dump(nested)))) == nested
+    assert type(load(saved)) is cls and canonical(dump(load(saved))) == canonical(dump(lever))
+
+
+@every_lever
+def test_steps_are_a_generator_that_does_nothing_before_it_is_walked(name, cls, others) -> None:
+    steps = built(name, cls, others).steps(REQUEST)
+    assert inspect.isgenerator(steps)
+    steps.close()
+
+
+@every_lever
+def test_a_lever_is_deterministic_given_its_answers_and_leaves_its_request_alone(name, cls, others) -> None:
+    request = copy.deepcopy(REQUEST)
+    first, second = (leaves(built(name, cls, others), request) for _ in range(2))
+    assert first == second and request == REQUEST
+    assert isinstance(first[0], Answer) and first[1]
+
+
+@every_lever
+def test_what_a_lever_asks_keeps_the_example_and_its_root_draw(name, cls, others) -> None:
+    _, asked = leaves(built(name, cls, others), replace(REQUEST, draw=(5,)))
+    assert {ask.request.example for ask in asked} == {"e1"}
+    assert all(ask.request.draw[:1] == (5,) for ask in asked)
+
+
+@every_lever
+def test_draws_are_distinct_when_nested(name, cls, others) -> None:
+    """Two draws of a lever never share a sample of a model: they would count one answer twice."""
+    lever = built(name, cls, others)
+    seen: dict[int, set[Any]] = {}
+    for outer in range(2):
+        _, asked = leaves(lever, REQUEST.drawn(outer))
+        made = [(ask.answerer, ask.request.digest, ask.request.sample) for ask in asked]
+        assert len(made) == len(set(made)), "one walk made one sample twice"
+        seen[outer] = {one for one in made if one[2] != ()}  # a greedy ask has only one sample
+    assert not seen[0] & seen[1]
+
+
+@every_lever
+def test_a_greedy_request_stays_greedy_unless_the_lever_samples_by_itself(name, cls, others) -> None:
+    lever = built(name, cls, others)
+    _, asked = leaves(lever, REQUEST.sampled(temperature=0.0))
+    hot = {ask.request.sampling.temperature for ask in asked}
+    assert hot == ({lever.temperature} if hasattr(lever, "temperature") else {0.0})
+
+
+@every_lever
+def test_failures_pass_through_unless_the_lever_says_that_it_catches_them(name, cls, others) -> None:
+    lost = Failure("server_error", "the model is down")
+    lever = built(name, cls, others)
+    everything, asked = leaves(lever, REQUEST, lambda effect: lost)
+    assert everything == lost
+    if name not in CATCHING:
+        assert len(asked) == 1, "nothing is asked after a failure that is not caught"
+        return
+    assert "fail" in cls.__doc__
+    first = asked[0]
+    one, _ = leaves(lever, REQUEST, lambda effect: lost if effect == first else reply(effect))
+    assert isinstance(one, Answer)
+
+
+@every_lever
+def test_the_driver_and_the_stream_answer_as_play_does(name, cls, others) -> None:
+    lever = built(name, cls, others)
+
+    def bind(model: Model) -> FakeEngine:
+        return FakeEngine(lambda request: reply(Asked(model, request)), name=model.name)
+
+    async def session() -> tuple[Any, str, Any]:
+        async with Driver(bind, MemoryBank(), fresh=True) as driver:
+            whole = (await driver.answer(lever, REQUEST)).result
+            pieces = [piece async for piece in driver.stream(lever, REQUEST)]
+            return whole, "".join(piece.text for piece in pieces), pieces[-1].answer
+
+    whole, text, streamed = asyncio.run(session())
+    played = play(lever, REQUEST, reply)
+    assert replace(whole, spend=played.spend, model="") == played
+    assert streamed == whole and text == whole.text
+
+
+class Asked:
+    def __init__(self, answerer: Model, request: Request) -> None:
+        self.answerer, self.request = answerer, request
