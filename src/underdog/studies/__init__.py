@@ -1,0 +1,11 @@
+"""Where a study is carried out: spec, forecast, measure, fit, certify, judge. `run.py` is the order of it.
+
+Public: `study(task, small=..., large=...)` and `load_study(path)`.
+"""
+
+from __future__ import annotations
+
+from underdog.studies.run import run, study
+from underdog.studies.spec import Spec, load_study
+
+__all__ = ["Spec", "load_study", "run", "study"]

@@ -1,0 +1,79 @@
+"""The promise: certify a plan against the large model on examples that nothing was fitted on.
+
+The statistics are in `statistics/certificate.py`; here is which scores go into them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from underdog.answerer import Answerer
+from underdog.example import Example
+from underdog.levers.cascade import Cascade
+from underdog.statistics import Candidate, Certificate, Refusal, certify
+from underdog.studies.findings import groups_of
+from underdog.studies.fitting import cascaded, thresholds
+from underdog.studies.measure import Bench, Floats
+from underdog.studies.spec import Spec
+
+Ruling = Certificate | Refusal
+
+
+async def certify_whole(
+    spec: Spec, bench: Bench, name: str, plan: Answerer, examples: Sequence[Example]
+) -> Ruling:
+    """One candidate, one test: the plan as it stands."""
+    columns = await bench.measure({name: plan, "large": spec.read("large")}, examples, "certify")
+    return rule(spec, name, columns[name].scores(), columns["large"].scores(), examples)
+
+
+def rule(
+    spec: Spec,
+    name: str,
+    plan: Floats,
+    large: Floats,
+    examples: Sequence[Example],
+    confidence: float | None = None,
+) -> Ruling:
+    """The ruling on one plan's scores; `confidence` is the study's unless several plans were looked at."""
+    candidate = Candidate.from_scores(name, plan, large, groups_of(examples))
+    return certify([candidate], spec.margin, confidence or spec.confidence)
+
+
+async def certify_threshold(
+    spec: Spec,
+    bench: Bench,
+    name: str,
+    plan: Answerer,
+    tune: Sequence[Example],
+    examples: Sequence[Example],
+) -> tuple[Answerer, Ruling]:
+    """The boldest threshold that keeps the promise, by fixed-sequence testing from the safest on.
+
+    The candidates and their order come from tune. Refused, the plan keeps the threshold that tune chose.
+    """
+    assert isinstance(plan, Cascade)
+    seen = await bench.measure({f"{name}: first": plan.small}, tune, "thresholds")
+    grid = thresholds(seen[f"{name}: first"].confidences())
+    arms = {f"{name}: first": plan.small, "large": spec.read("large")}
+    columns = await bench.measure(arms, examples, "certify")
+    first, large = columns[f"{name}: first"], columns["large"].scores()
+    candidates = [
+        Candidate.from_scores(
+            f"threshold {limit:.4g}", cascaded(first, large, limit), large, groups_of(examples)
+        )
+        for limit in grid
+    ]
+    if not candidates:
+        return plan, Refusal(
+            f"{name} never stated a confidence on tune, so no threshold could be tried",
+            None,
+            len(examples),
+            spec.margin,
+            spec.confidence,
+        )
+    ruling = certify(candidates, spec.margin, spec.confidence)
+    if isinstance(ruling, Refusal):
+        return plan, ruling
+    return replace(plan, threshold=grid[ruling.index]), ruling

@@ -1,0 +1,138 @@
+"""What a study found, as plain data: what `findings.json` holds and the report reads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from underdog.example import Example
+from underdog.statistics import Certificate, Interval, Paired, Refusal, mean_interval
+from underdog.studies.cost import Unit, per_request
+from underdog.studies.forecast import Forecast
+from underdog.studies.measure import Column
+from underdog.studies.verdict import Verdict
+from underdog.trial import Spend
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One arm on one split. `cost` is the mean of one answer in the study's unit, None when unknown.
+
+    `escalated` is the share of answers for which a lever asked the large model; None for single models.
+    Baselines that are computed and not asked (constant, mix, oracle) have no outcomes and no spend.
+    """
+
+    name: str
+    score: Interval
+    cost: float | None = None
+    escalated: float | None = None
+    outcomes: Mapping[str, int] = field(default_factory=dict)
+    spend: Spend | None = None
+    plan: Mapping[str, Any] | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two arms on the same examples, a minus b."""
+
+    a: str
+    b: str
+    paired: Paired
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything a study found. `ladder` is from tune and only ranks; `test` was looked at once."""
+
+    name: str
+    digest: str
+    cautions: Sequence[str]
+    margin: float
+    confidence: float
+    seed: int
+    repeats: int
+    unit: Unit | None
+    splits: Mapping[str, int]
+    proof: Mapping[str, Any]
+    forecast: Forecast
+    ladder: Sequence[Arm]
+    winner: str
+    threshold: float | None
+    certificate: Certificate | Refusal | None
+    test: Sequence[Arm]
+    comparisons: Sequence[Comparison]
+    verdict: Verdict
+    metrics: Mapping[str, Mapping[str, Interval]]
+    calls_sent: int
+    calls_banked: int
+    spend: Spend
+    versions: Mapping[str, str]
+    fingerprints: Mapping[str, str]
+    prices_dated: str | None
+    created: str
+    format: int = FORMAT
+
+    def arm(self, name: str) -> Arm:
+        """An arm of the test split by name."""
+        return next(arm for arm in self.test if arm.name == name)
+
+    def write(self, folder: Path) -> Path:
+        """Write `findings.json` into a folder, whole or not at all; returns its path."""
+        path = folder / "findings.json"
+        draft = path.with_suffix(".tmp")
+        body = plain(self)
+        body["verdict"] |= {"headline": self.verdict.headline, "sentence": self.verdict.sentence}
+        draft.write_bytes(msgspec.json.format(msgspec.json.encode(body), indent=2) + b"\n")
+        os.replace(draft, path)
+        return path
+
+
+def plain(value: Any) -> Any:
+    """Dataclasses, tuples and mappings as JSON values."""
+    return msgspec.to_builtins(value, str_keys=True, enc_hook=_plain)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"findings hold plain data; got {type(value).__name__}")
+
+
+def measured(
+    column: Column,
+    examples: Sequence[Example],
+    unit: Unit | None,
+    confidence: float,
+    plan: Mapping[str, Any] | None = None,
+    large: Column | None = None,
+) -> Arm:
+    """An arm that was asked, with its interval by group; `large` is given for levers that may ask it."""
+    return Arm(
+        column.arm,
+        mean_interval(column.scores(), confidence, groups_of(examples)),
+        per_request(column, unit),
+        None if large is None else escalated(column, large),
+        column.outcomes(),
+        column.total(),
+        plan,
+    )
+
+
+def escalated(column: Column, large: Column) -> float:
+    """The share of trials that made the call which the large model alone makes for the same example."""
+    alone = {(trial.example, trial.repeat): set(trial.calls) for trial in large.trials}
+    asked = sum(bool(alone[t.example, t.repeat] & set(t.calls)) for t in column.trials)
+    return asked / len(column.trials)
+
+
+def groups_of(examples: Sequence[Example]) -> list[str]:
+    return [example.group for example in examples]

@@ -1,0 +1,151 @@
+"""What a study will cost before its first call: calls, tokens, dollars and time, from a dry play.
+
+Levers are played twice with no engine: once against replies that are right at once, once against replies
+that nobody can read. The truth lies between. Calls that several arms share, or that the bank holds, count
+once or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from underdog.answerer import Act, Answer, Answerer, Ask, Model, Request, TokenLogprob, play
+from underdog.drive import Driver
+from underdog.example import Example
+from underdog.levers.cascade import Cascade
+from underdog.task import Task
+from underdog.trial import Spend
+
+# So many examples of a split are played; the rest is scaled up from them.
+_PLAYED = 40
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Calls to be sent at least and at most; the rest are upper bounds at the most calls.
+
+    `dollars` is None where a model has no price. `seconds` comes from recorded calls of the same models
+    and is None where one of them has none yet.
+    """
+
+    least_calls: int
+    most_calls: int
+    banked: int
+    tokens: int
+    dollars: float | None
+    seconds: float | None
+
+    def sentence(self) -> str:
+        """The forecast for people."""
+        calls = (
+            f"{self.least_calls:,}"
+            if self.least_calls == self.most_calls
+            else f"{self.least_calls:,} to {self.most_calls:,}"
+        )
+        dollars = (
+            "an unknown amount (a price is missing)" if self.dollars is None else f"${self.dollars:,.2f}"
+        )
+        time = "not known before the first calls" if self.seconds is None else f"about {_clock(self.seconds)}"
+        banked = f" ({self.banked:,} more are in the bank already)" if self.banked else ""
+        return f"{calls} calls{banked}, at most {self.tokens:,} tokens and {dollars}; time: {time}"
+
+
+@dataclass(frozen=True)
+class _Played:
+    least: set[tuple[Model, str]]
+    most: set[tuple[Model, str]]
+    requests: dict[tuple[Model, str], Request]
+
+
+Pace = Callable[[str], float | None]
+"""Seconds that a call of a fingerprint took so far, per unit of concurrency; None where none is recorded."""
+
+
+def forecast(
+    task: Task,
+    work: Sequence[tuple[Mapping[str, Answerer], Sequence[Example]]],
+    driver: Driver,
+    pace: Pace,
+    repeats: int = 1,
+) -> Forecast:
+    """Forecast `work`: pairs of arms and the examples that they will be put to."""
+    least = most = banked = 0.0
+    spend, seconds = Spend(), 0.0
+    timed = True
+    for arms, examples in work:
+        shown = examples[:_PLAYED]
+        if not shown:
+            continue
+        scale = len(examples) / len(shown)
+        played = _play(task, arms, shown, repeats)
+        for model, key in played.most:
+            lane = driver.lane(model)
+            if lane.banked(played.requests[model, key]):
+                banked += scale
+                continue
+            most += scale
+            least += scale * ((model, key) in played.least)
+            spend = spend + _scaled(lane.engine.bound(played.requests[model, key]), scale)
+            each = pace(lane.engine.fingerprint)
+            timed = timed and each is not None
+            seconds += scale * (each or 0.0)
+    return Forecast(
+        least_calls=round(least),
+        most_calls=round(most),
+        banked=round(banked),
+        tokens=spend.tokens,
+        dollars=spend.dollars,
+        seconds=seconds if timed else None,
+    )
+
+
+def _play(task: Task, arms: Mapping[str, Answerer], examples: Sequence[Example], repeats: int) -> _Played:
+    played = _Played(set(), set(), {})
+    for example in examples:
+        root = example.request(task.sampling)
+        requests = [root.drawn(r) if r else root for r in range(repeats)]
+        for answerer in arms.values():
+            for request in requests:
+                good = _asks(_open(answerer, 0.0), request, task.written(example) or "")
+                bad = _asks(_open(answerer, 2.0), request, "")
+                for chosen, asks in ((played.least, good), (played.most, (*good, *bad))):
+                    for model, asked in asks:
+                        key = f"{asked.digest}{asked.sample}"
+                        chosen.add((model, key))
+                        played.requests[model, key] = asked
+    return played
+
+
+def _asks(answerer: Answerer, request: Request, text: str) -> list[tuple[Model, Request]]:
+    asks: list[tuple[Model, Request]] = []
+
+    def reply(effect: Ask | Act) -> Answer | None:
+        if isinstance(effect, Act):
+            return None
+        assert isinstance(effect.answerer, Model)
+        asks.append((effect.answerer, effect.request))
+        return Answer(text, logprobs=(TokenLogprob("", 0.0),))
+
+    play(answerer, request, reply)
+    return asks
+
+
+def _open(answerer: Answerer, threshold: float) -> Answerer:
+    if isinstance(answerer, Cascade):
+        return replace(answerer, threshold=threshold)
+    return answerer
+
+
+def _scaled(spend: Spend, factor: float) -> Spend:
+    return Spend(
+        tokens_in=round(spend.tokens_in * factor),
+        tokens_out=round(spend.tokens_out * factor),
+        dollars=None if spend.dollars is None else spend.dollars * factor,
+    )
+
+
+def _clock(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

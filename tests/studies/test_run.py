@@ -1,0 +1,201 @@
+"""A whole study on fake models: what it finds, what it costs, and what happens when it is interrupted."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import pytest
+
+import underdog
+from tests.studies.conftest import Shop, sums, sums_spec
+from underdog.answerer import Failure, Model, Request, play
+from underdog.engines.fake import FakeEngine
+from underdog.errors import BudgetSpent, StudyError
+from underdog.plan import load_plan
+from underdog.studies.run import Result, Settings, run
+from underdog.studies.verdict import Kind
+from underdog.trial import Trial
+
+
+def carried_out(spec: underdog.studies.Spec, settings: Settings) -> Result:
+    result = asyncio.run(run(spec, settings))
+    assert result is not None
+    return result
+
+
+def test_a_study_ends_in_a_verdict_a_certificate_and_a_plan(tmp_path: Path, settings: Settings) -> None:
+    """The ladder is from tune, the verdict from test, and what is saved can be loaded and played."""
+    result = carried_out(sums_spec(tmp_path), settings)
+    findings = result.findings
+    assert {arm.name for arm in findings.ladder} >= {"small", "large", "shots", "vote", "cascade"}
+    assert {arm.name for arm in findings.test} >= {"small", "large", "large~lenient", "oracle"}
+    assert findings.verdict.paired.n == len(sums().split("test"))
+    assert findings.certificate is not None
+    plan = load_plan(tmp_path / "run")
+    assert plan.digest == result.plan.digest
+    assert plan.evidence["verdict"]["kind"] == findings.verdict.kind.value
+    saved = json.loads((tmp_path / "run" / "findings.json").read_text())
+    assert saved["winner"] == findings.winner
+    assert saved["verdict"]["paired"]["difference"] == findings.verdict.paired.difference
+
+
+def test_the_splits_of_a_study_do_not_meet(tmp_path: Path, settings: Settings) -> None:
+    """No example is used in two splits, and together they are the task."""
+    task = sums_spec(tmp_path).task
+    parts = [{example.group for example in task.split(name)} for name in ("fit", "tune", "certify", "test")]
+    assert sum(map(len, parts)) == len(set().union(*parts)) == len(task.examples)
+    carried_out(sums_spec(tmp_path), settings)
+
+
+def test_a_second_run_pays_for_nothing_and_finds_the_same(
+    tmp_path: Path, settings: Settings, shop: Shop
+) -> None:
+    """Every call of a finished study is in the bank."""
+    first = carried_out(sums_spec(tmp_path), settings)
+    asked = shop.asked
+    second = carried_out(sums_spec(tmp_path), settings)
+    assert shop.asked == asked
+    assert second.findings.calls_sent == 0
+    same = {"created": "", "calls_sent": 0, "calls_banked": 0, "spend": None, "forecast": None}
+    assert msgspec.json.encode(replace(first.findings, **same)) == msgspec.json.encode(
+        replace(second.findings, **same)
+    )
+
+
+def test_the_lenient_reading_costs_no_call(tmp_path: Path, settings: Settings, shop: Shop) -> None:
+    """Strict and lenient are read from the same calls."""
+    carried_out(sums_spec(tmp_path, levers={}), settings)
+    for engine in shop.engines.values():
+        seen = [(request.digest, request.sample) for request in engine.asked]
+        assert len(seen) == len(set(seen)) == sum(len(sums().split(s)) for s in ("tune", "certify", "test"))
+
+
+def test_trials_are_exported_with_what_they_cost(tmp_path: Path, settings: Settings) -> None:
+    """trials.jsonl has one line a trial, each with its calls and their spend."""
+    carried_out(sums_spec(tmp_path), settings)
+    lines = (tmp_path / "run" / "trials.jsonl").read_bytes().splitlines()
+    trials = [msgspec.json.decode(line, type=Trial) for line in lines]
+    votes = [trial for trial in trials if trial.answerer == "vote"]
+    assert votes and all(len(trial.calls) == 5 and trial.spend.calls == 5 for trial in votes)
+
+
+def test_a_budget_stops_a_study_and_a_larger_one_resumes_it(
+    tmp_path: Path, settings: Settings, shop: Shop
+) -> None:
+    """Nothing recorded before the stop is asked again."""
+    with pytest.raises(BudgetSpent, match="tokens"):
+        asyncio.run(run(sums_spec(tmp_path, budget={"tokens": 3_000}), settings))
+    before = shop.asked
+    assert before > 0
+    result = carried_out(sums_spec(tmp_path), settings)
+    assert shop.asked == before + result.findings.calls_sent
+    fresh = Shop()
+    other = replace(settings, store=tmp_path / "other.sqlite", bind=fresh)
+    carried_out(sums_spec(tmp_path), other)
+    assert shop.asked == fresh.asked
+
+
+def test_a_declined_forecast_makes_no_call(tmp_path: Path, settings: Settings, shop: Shop) -> None:
+    """`--dry-run` is consent refused."""
+    seen = []
+    refuse = replace(settings, consent=lambda forecast, proof: seen.append(forecast) is not None)
+    assert asyncio.run(run(sums_spec(tmp_path), refuse)) is None
+    assert shop.asked == 0 and seen[0].most_calls >= seen[0].least_calls > 0
+
+
+def test_a_forecast_bounds_what_is_sent(tmp_path: Path, settings: Settings, shop: Shop) -> None:
+    """The study sends no more calls than the forecast's upper bound."""
+    result = carried_out(sums_spec(tmp_path), settings)
+    assert result.findings.calls_sent == shop.asked <= result.findings.forecast.most_calls
+
+
+def test_failed_calls_are_not_wrong_answers(tmp_path: Path, settings: Settings) -> None:
+    """A model that fails on a tenth of the examples leaves the verdict open, and says why."""
+
+    def flaky(request: Request) -> str | Failure:
+        total = sum(map(int, str(request.messages[-1]["content"]).split("+")))
+        return Failure("server_error", "down") if total % 10 == 0 else str(total)
+
+    engines = {"fake/small": FakeEngine(flaky, name="flaky"), "fake/large": Shop().engines["fake/large"]}
+    result = carried_out(
+        sums_spec(tmp_path, levers={}), replace(settings, bind=lambda model: engines[model.name])
+    )
+    assert result.findings.verdict.kind is Kind.CANNOT_TELL
+    assert "failed" in result.findings.verdict.sentence
+    arm = result.findings.arm("small")
+    assert arm.outcomes["failed"] > 0 and arm.outcomes["wrong"] == 0 and arm.score.estimate == 1.0
+
+
+def test_a_large_model_that_is_only_badly_read_is_not_beaten_in_silence(
+    tmp_path: Path, settings: Settings
+) -> None:
+    """The caution says what the verdict would be if the answers were read leniently."""
+    wordy = FakeEngine(lambda r: f"It is {sum(map(int, r.messages[-1]['content'].split('+')))} I think", name="w")
+    engines = {"fake/small": Shop().engines["fake/small"], "fake/large": wordy}
+    result = carried_out(
+        sums_spec(tmp_path, levers={}), replace(settings, bind=lambda model: engines[model.name])
+    )
+    assert result.findings.verdict.kind is Kind.BEATS
+    assert any("leniently" in caution for caution in result.findings.cautions)
+
+
+def test_without_fitting_the_whole_set_is_test_and_looks_are_corrected(
+    tmp_path: Path, settings: Settings
+) -> None:
+    """`splits: test` judges every lever and widens the interval for their number."""
+    levers = {
+        "three": {"lever": "vote", "inner": "small", "n": 3},
+        "five": {"lever": "vote", "inner": "small", "n": 5},
+    }
+    spec = sums_spec(tmp_path, task=sums(whole_test=True), levers=levers)
+    result = carried_out(spec, settings)
+    assert result.findings.verdict.looks == 2 and result.findings.ladder == []
+    assert result.findings.verdict.paired.n == 300
+    assert result.findings.verdict.paired.confidence == pytest.approx(0.975)
+
+
+@pytest.mark.parametrize("levers", [{"c": {"lever": "cascade", "small": "small", "large": "large"}}, None])
+def test_what_must_be_fitted_is_refused_where_nothing_is_left_to_fit_on(
+    tmp_path: Path, settings: Settings, levers: dict[str, object] | None
+) -> None:
+    """An unfitted threshold, or demonstrations still to be drawn, need a fit or tune split."""
+    with pytest.raises(StudyError, match="must be fitted"):
+        asyncio.run(run(sums_spec(tmp_path, task=sums(whole_test=True), levers=levers), settings))
+
+
+def test_too_few_examples_are_refused_with_what_to_do(tmp_path: Path, settings: Settings) -> None:
+    """One example cannot be tuned and tested on."""
+    with pytest.raises(StudyError, match="bring more"):
+        asyncio.run(run(sums_spec(tmp_path, task=sums(1)), settings))
+
+
+def test_the_library_call_does_what_the_file_does(tmp_path: Path, settings: Settings) -> None:
+    """`underdog.study` and a study file share one Spec."""
+    result = underdog.study(
+        sums(), small="fake/small", large="fake/large", levers={}, margin=0.05, settings=settings
+    )
+    assert result is not None and result.findings.margin == 0.05 and str(result)
+
+
+def test_the_saved_plan_answers_as_the_study_did(tmp_path: Path, settings: Settings, shop: Shop) -> None:
+    """Played without an engine, the plan gives the finals that the trials recorded."""
+    result = carried_out(sums_spec(tmp_path), settings)
+    finals = {
+        (t.answerer, t.example): t.final
+        for line in (tmp_path / "run" / "trials.jsonl").read_bytes().splitlines()
+        if (t := msgspec.json.decode(line, type=Trial))
+    }
+    task, plan = sums(), load_plan(tmp_path / "run")
+    replies = {"fake/small": shop.engines["fake/small"].reply, "fake/large": shop.engines["fake/large"].reply}
+    for example in task.split("test")[:50]:
+        answer = play(plan.answerer, task.request(example), lambda ask: _reply(replies, ask))
+        assert answer.final == finals[result.findings.winner, example.id]  # type: ignore[union-attr]
+
+
+def _reply(replies: dict[str, object], ask: object) -> object:
+    model: Model = ask.answerer  # type: ignore[attr-defined]
+    return replies[model.name](ask.request)  # type: ignore[attr-defined, operator]
