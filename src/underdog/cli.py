@@ -1,0 +1,152 @@
+"""The command line: the verbs of the flow. Reads options and exit codes are here, the work is elsewhere.
+
+Modules that do the work are imported by the verb that needs them, so that `--help` costs nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from underdog import __version__
+from underdog.budget import Budget
+from underdog.errors import BudgetSpent, UserError
+
+DECLINED, MISTAKEN, OVER_BUDGET, INTERRUPTED = 1, 2, 3, 130
+
+app = typer.Typer(
+    help="Find the lever that lets a small language model do a large one's job, prove it and serve it.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, such as runs/tickets.")]
+
+
+def main() -> None:
+    """The `underdog` command."""
+    app(prog_name="underdog")
+
+
+@contextmanager
+def edge() -> Iterator[None]:
+    """Where errors become exit codes; what nobody foresaw keeps its traceback."""
+    try:
+        yield
+    except UserError as error:
+        raise _exit(MISTAKEN, str(error)) from None
+    except BudgetSpent as error:
+        raise _exit(OVER_BUDGET, str(error)) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _exit(code: int, sentence: str) -> typer.Exit:
+    print(f"underdog: {sentence}", file=sys.stderr)
+    return typer.Exit(code)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"underdog {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Options that stand before the verbs."""
+
+
+@app.command()
+def study(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The study, a YAML file.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Prove the task, forecast, stop.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Ask again what the bank already holds.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Agree to the forecast's cost.")] = False,
+    budget_dollars: Annotated[float | None, typer.Option(min=0, help="Spend at most this.")] = None,
+    budget_tokens: Annotated[int | None, typer.Option(min=0, help="Read and write at most these.")] = None,
+    budget_minutes: Annotated[float | None, typer.Option(min=0, help="Take at most this long.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The run's folder.", show_default="runs/NAME")] = None,
+    store: Annotated[
+        Path | None, typer.Option(help="The bank of calls.", show_default=".underdog/store.sqlite")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say the verdict only.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+) -> None:
+    """Measure small, large and the levers on a task, and say whether one of them rivals large.
+
+    Stopped or out of budget, run the same command to resume: no recorded call is paid for again.
+    """
+    with edge():
+        from underdog.studying import Asked, conduct
+
+        budget = Budget(budget_dollars, budget_tokens, budget_minutes)
+        code = conduct(Asked(file, dry_run, fresh, yes, quiet, json, budget, out, store))
+    raise typer.Exit(code)
+
+
+@app.command()
+def check(
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[FILE|MODEL]...", help="Study files, or models such as openai/gpt-5-mini."),
+    ] = None,
+) -> None:
+    """Ask models whether they answer, what they support, where data would go and what it costs.
+
+    With a study FILE: its models, and its task proved without a call. With nothing: every model that has a
+    price in the configuration.
+    """
+    with edge():
+        from underdog.checking import check_all
+        from underdog.report.page import page
+
+        code = check_all(what or [], page())
+    raise typer.Exit(code)
+
+
+@app.command()
+def serve(
+    run: Run,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port; 0 takes a free one.")] = 8321,
+    api_key_env: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The variable with the key that clients must send.")
+    ] = None,
+    store: Annotated[
+        Path | None, typer.Option(help="Where calls are recorded.", show_default="served.sqlite in RUN")
+    ] = None,
+) -> None:
+    """Serve a run's plan as an OpenAI-compatible model."""
+    with edge():
+        from underdog.gateway import serve as serve_plan
+
+        serve_plan(run, host=host, port=port, api_key_env=api_key_env, store=store)
+
+
+@app.command()
+def report(
+    run: Run, json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False
+) -> None:
+    """Print the report of a finished run again."""
+    with edge():
+        from underdog.report.page import page
+        from underdog.report.saved import read_findings, saved_text
+        from underdog.report.text import show
+
+        findings = read_findings(run)
+        if json:
+            print(saved_text(run), end="")
+        else:
+            show(findings, run, page())
