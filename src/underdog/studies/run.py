@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from underdog import __version__
-from underdog.answerer import Answerer, Model
+from underdog.answerer import Answerer, Model, digest
 from underdog.budget import Purse
 from underdog.drive import Driver
 from underdog.engines.binding import Binder
@@ -24,7 +24,7 @@ from underdog.example import Example
 from underdog.levers.cascade import Cascade
 from underdog.plan import Plan, request_schema
 from underdog.proof import Proof, prove
-from underdog.store import DEFAULT_PATH, Store
+from underdog.store import DEFAULT_PATH, Bank, Store
 from underdog.studies.certifying import certify_threshold, certify_whole
 from underdog.studies.choosing import choose, lenient_twins
 from underdog.studies.cost import shared_unit
@@ -35,6 +35,7 @@ from underdog.studies.forecast import Forecast, forecast
 from underdog.studies.judging import Judged, judge_test
 from underdog.studies.measure import Bench, Column, Progress
 from underdog.studies.spec import Spec, spec_from
+from underdog.studies.trust import insist_on_judge, referred
 from underdog.task import Task
 
 
@@ -102,7 +103,7 @@ async def run(spec: Spec, settings: Settings) -> Result | None:
     bind = settings.bind or Binder(base=spec.base, declared=spec.declared)
     with Store(settings.store) as store:
         store.start_run(spec.name, {"digest": spec.digest, "version": __version__})
-        bank = store.bank(spec.name)
+        bank = Bank(store, spec.name)
         purse = Purse(spec.budget, bank.spent() if spec.budget.limited else None)
         async with Driver(bind, bank, purse=purse, fresh=settings.fresh) as driver:
             bench = Bench(
@@ -120,6 +121,11 @@ async def run(spec: Spec, settings: Settings) -> Result | None:
             store.clear_trials(spec.name)
             if settings.progress is not None:
                 settings.progress.begin(driver.tally, purse)
+            await insist_on_judge(bench)
+            if spec.task.reference is not None:
+                spec = await referred(spec, bench)
+                bench.task = spec.task
+                flow = type(flow)(spec, bench)
             result = await _finish(spec, flow, driver, proof, expected)
         store.finish_run(spec.name)
         return result if settings.folder is None else _written(result, settings.folder, store, spec.base)
@@ -247,7 +253,7 @@ async def _finish(
         "digest": spec.digest,
         "verdict": plain(judged.verdict),
         "certificate": plain(judged.certificate),
-        "request_schema": request_schema(flow.test[0].request(spec.task.sampling)),
+        "request_schemas": _shapes(spec.task),
         "sampling": plain(spec.task.sampling),
         "fingerprints": findings.fingerprints,
         "versions": findings.versions,
@@ -255,6 +261,12 @@ async def _finish(
         "created": findings.created,
     }
     return Result(findings, Plan(spec.name, judged.plan, evidence))
+
+
+def _shapes(task: Task) -> list[dict[str, Any]]:
+    """The distinct ways in which the task's examples are asked: a plan's certificate is about these."""
+    shapes = [request_schema(task.request(example)) for example in task.examples]
+    return list({digest(shape): shape for shape in shapes}.values())
 
 
 def _asks_to_fit(lever: Answerer) -> bool:
