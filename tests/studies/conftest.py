@@ -1,4 +1,4 @@
-"""A study that takes a second: a hundred little sums, a small model that errs on some, a large that does not."""
+"""A study that takes a second: little sums, a small model that errs on a third, a large one on few."""
 
 from __future__ import annotations
 

@@ -9,13 +9,15 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.studies.conftest import Shop, gold, sums, sums_spec
 
 import underdog
-from tests.studies.conftest import Shop, sums, sums_spec
 from underdog.answerer import Failure, Model, Request, play
 from underdog.engines.fake import FakeEngine
 from underdog.errors import BudgetSpent, StudyError
 from underdog.plan import load_plan
+from underdog.reading import Reading
+from underdog.scorers import Judge
 from underdog.studies.run import Result, Settings, run
 from underdog.studies.verdict import Kind
 from underdog.trial import Trial
@@ -134,7 +136,7 @@ def test_a_large_model_that_is_only_badly_read_is_not_beaten_in_silence(
     tmp_path: Path, settings: Settings
 ) -> None:
     """The caution says what the verdict would be if the answers were read leniently."""
-    wordy = FakeEngine(lambda r: f"It is {sum(map(int, r.messages[-1]['content'].split('+')))} I think", name="w")
+    wordy = FakeEngine(lambda request: f"It is {gold(request)} I think", name="wordy")
     engines = {"fake/small": Shop().engines["fake/small"], "fake/large": wordy}
     result = carried_out(
         sums_spec(tmp_path, levers={}), replace(settings, bind=lambda model: engines[model.name])
@@ -199,3 +201,38 @@ def test_the_saved_plan_answers_as_the_study_did(tmp_path: Path, settings: Setti
 def _reply(replies: dict[str, object], ask: object) -> object:
     model: Model = ask.answerer  # type: ignore[attr-defined]
     return replies[model.name](ask.request)  # type: ignore[attr-defined, operator]
+
+
+def test_without_gold_answers_agreement_with_the_reference_is_measured_and_said(
+    tmp_path: Path, settings: Settings
+) -> None:
+    """`reference: large` makes the large model's answers the targets."""
+    bare = sums(reference="large")
+    bare = replace(bare, examples=tuple(replace(example, target=None) for example in bare.examples))
+    result = carried_out(sums_spec(tmp_path, task=bare, levers={}), settings)
+    assert result.findings.arm("large").score.estimate == 1.0
+    assert 0 < result.findings.arm("small").score.estimate < 1  # type: ignore[operator]
+    assert any("agreement with large" in caution for caution in result.findings.cautions)
+    with pytest.raises(StudyError, match="one of the models"):
+        asyncio.run(run(sums_spec(tmp_path, task=replace(bare, reference="x"), levers={}), settings))
+
+
+@pytest.mark.parametrize(("says", "fine"), [("VERDICT: EQUAL", False), ("VERDICT: reference", True)])
+def test_a_judge_that_lets_empty_answers_win_is_not_believed(
+    tmp_path: Path, settings: Settings, shop: Shop, says: str, fine: bool
+) -> None:
+    """Its control comes before anything is measured with it."""
+
+    def judged(request: Request) -> str:
+        text = str(request.messages[-1]["content"])
+        empty = "<answer_1>\n\n" in text
+        return says.replace("reference", "2" if empty else "1")
+
+    task = replace(sums(), scorer=Judge(Model("fake/judge")), reading=Reading("text"))
+    shop.engines["fake/judge"] = FakeEngine(judged, name="judge")
+    asked = run(sums_spec(tmp_path, task=task, levers={}), settings)
+    if fine:
+        assert asyncio.run(asked) is not None
+    else:
+        with pytest.raises(StudyError, match="empty answers"):
+            asyncio.run(asked)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.studies.conftest import sums, sums_spec
+
 from underdog.answerer import Model
 from underdog.errors import StudyError
 from underdog.levers import Cascade, Prompt, Read, Vote
@@ -55,7 +55,7 @@ BAD: list[tuple[str, str, str]] = [
     ("{tokens: 1000}", "{token: 1000}", "dollars, tokens, minutes"),
     ("{tokens: 1000}", "{tokens: -1}", "not be negative"),
     ("{tokens: 1000}", "{tokens: many}", "budget"),
-    ("large: \"fake/constant:7\", ", "", "small"),
+    ('large: "fake/constant:7", ', "", "small"),
     ("small: fake/echo,", "small: [fake/echo],", "name or a mapping"),
     ("other: {", "oracle: {", "baseline"),
     ("dtype: bfloat16", "dtypes: bfloat16", "dtypes"),

@@ -12,6 +12,7 @@ from typing import Any
 from underdog.answerer import Answerer
 from underdog.example import Example
 from underdog.plan import dump
+from underdog.proof import best_constant
 from underdog.statistics import (
     Interval,
     bonferroni,
@@ -21,7 +22,6 @@ from underdog.statistics import (
     paired_difference,
     static_mix,
 )
-from underdog.studies.baselines import best_constant
 from underdog.studies.certifying import Ruling, rule
 from underdog.studies.choosing import LENIENT, choose, lenient_twins
 from underdog.studies.cost import Unit, per_request, shared_unit
@@ -112,10 +112,10 @@ def _computed(
 ) -> tuple[list[Arm], list[Comparison]]:
     """The baselines that need no call, and the winner against the equal-cost mix."""
     groups, arms, comparisons = groups_of(test), [], []
-    constant = best_constant(spec.task, seen, test)
-    if constant is not None:
-        final, values = constant
-        interval = mean_interval(values, spec.confidence, groups)
+    final, _ = best_constant(spec.task, seen or test)
+    if final is not None:
+        score = spec.task.scorer.score  # type: ignore[union-attr]  # a constant is found where this scores
+        interval = mean_interval([score(final, example) for example in test], spec.confidence, groups)
         arms.append(Arm("constant", interval, 0.0, note=f"always {final!r}"))
     single = {name: scores[name] for name in spec.models}
     budget = costs[winner]
@@ -139,9 +139,9 @@ def _cautions(spec: Spec, verdict: Verdict, lenient: Verdict) -> list[str]:
     if lenient.kind is not verdict.kind and lenient.paired.b_mean is not None:
         cautions.append(
             f"Mind the format: read leniently, the same answers of the large model score "
-            f"{lenient.paired.b_mean:.3f} instead of {verdict.paired.b_mean:.3f}, and against that the verdict "
-            f"would be {lenient.kind.value!r}. What differs is how the answer is written; ask for another form, "
-            "or read leniently."
+            f"{lenient.paired.b_mean:.3f} instead of {verdict.paired.b_mean:.3f}, and against that the "
+            f"verdict would be {lenient.kind.value!r}. What differs is how the answer is written; ask for "
+            "another form, or read leniently."
         )
     return cautions
 
