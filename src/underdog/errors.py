@@ -16,10 +16,7 @@ its traceback. A model that fails is not an exception at all: it is a `Failure`,
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from underdog.answerer import Failure
+from typing import Any
 
 
 class UnderdogError(Exception):
@@ -55,8 +52,11 @@ class ContractError(UnderdogError):
 
 
 class AskFailed(UnderdogError):
-    """An ask came back as a Failure and the lever did not say that it catches it."""
+    """An ask came back as a Failure and the lever did not say that it catches it.
 
-    def __init__(self, failure: Failure) -> None:
+    `failure` is that `answerer.Failure`; errors stand below the contract and cannot name its type.
+    """
+
+    def __init__(self, failure: Any) -> None:
         super().__init__(failure.message)
         self.failure = failure

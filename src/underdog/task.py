@@ -160,6 +160,7 @@ def split_of(example: Example, shares: Mapping[str, float], named: set[str]) -> 
 
 
 def check_shares(shares: Mapping[str, float]) -> None:
+    """Raises StudyError unless the shares are of known splits, between 0 and 1, and add up to 1."""
     for name, share in shares.items():
         if name not in SPLITS:
             raise StudyError(f"splits: must be of {', '.join(SPLITS)}; got {name!r}{near(str(name), SPLITS)}")

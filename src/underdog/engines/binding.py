@@ -81,8 +81,8 @@ class Binder:
 
         if model.adapter or model.dtype:
             raise ConfigError(
-                f"model {model.name!r}: adapter and dtype are for local models (hf/...); a server loads its own: "
-                "name the served adapter's id instead"
+                f"model {model.name!r}: adapter and dtype are for local models (hf/...); a server "
+                "has its own, so name the id under which it serves the adapter"
             )
         endpoint = self.config.endpoint(alias)
         prices = price(model.name, endpoint, self.config)

@@ -15,7 +15,7 @@ a flat list of samples and is refused. Files are `recording.py`'s business.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ import msgspec
 
 from underdog.answerer import Answer, Failure, Request, canonical, digest
 from underdog.engines import Delta, Facts
+from underdog.engines.recorded_cost import declared_cost
 from underdog.engines.recording import Recording, open_recording
 from underdog.errors import DataError, StudyError
 from underdog.reading import near
@@ -37,27 +38,6 @@ _FINISHES = {
     "tool_use": "tool_calls",
 }
 _SHOWN = 12  # names listed in a message
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a recorded answer is declared to have cost, where the file does not say or says otherwise.
-
-    `input` and `output` are dollars per million tokens, `answer` dollars per answer, `calls` the model calls
-    behind one recorded answer (100 for the best of 100 samples, each as long as the recorded one), and
-    `parameters` the model's size, from which FLOPs are counted (2 x parameters x tokens). Tokens that were
-    not recorded are then taken as one for four UTF-8 bytes.
-    """
-
-    input: float | None = None
-    output: float | None = None
-    answer: float | None = None
-    calls: int = 1
-    parameters: float | None = None
-
-    @property
-    def by_token(self) -> bool:
-        return self.input is not None or self.parameters is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +81,7 @@ class ReplayEngine:
         cost: Mapping[str, float] | None = None,
     ) -> None:
         self._stand = recorded_prompts_stand
-        self._cost = _declared_cost(file, cost or {})
+        self._cost = declared_cost(file, cost or {})
         self._recording = open_recording(Path(file), columns or {})
         self._columns = self._recording.columns
         self._where = _where(self._recording, selector, where or {})
@@ -285,34 +265,6 @@ def _messages(text: str) -> list[dict[str, Any]] | None:
 
 def _refused(message: str) -> Failure:
     return Failure("bad_request", message)
-
-
-def _declared_cost(file: Path, declared: Mapping[str, float]) -> Cost:
-    known = [one.name for one in fields(Cost)]
-    for name in declared:
-        if name not in known:
-            raise StudyError(
-                f"replay of {file}: cost can name {', '.join(known)}; got {name!r}{near(name, known)}"
-            )
-    # YAML 1.1 reads 6e9 as a text, and 6.0e+9 as a number: both are meant.
-    amounts = {name: _amount(file, name, value) for name, value in declared.items()}
-    cost = Cost(**{**amounts, "calls": int(amounts.get("calls") or 1)})  # type: ignore[arg-type]
-    if (cost.input is None) != (cost.output is None) or (cost.input is not None and cost.answer is not None):
-        raise StudyError(
-            f"replay of {file}: cost must be input and output together, or answer alone; got "
-            f"{', '.join(declared)}"
-        )
-    return cost
-
-
-def _amount(file: Path, name: str, value: Any) -> float:
-    try:
-        amount = float(value)
-    except (TypeError, ValueError):
-        amount = -1.0
-    if not 0 <= amount < float("inf"):
-        raise StudyError(f"replay of {file}: cost.{name} must be a number, not below 0; got {value!r}")
-    return amount
 
 
 def _where(recording: Recording, selector: str, where: Mapping[str, Any]) -> dict[str, str]:

@@ -34,6 +34,7 @@ def by_fold(labels: tuple[str, ...]) -> dict[str, str]:
 
 @lru_cache(maxsize=64)
 def any_label(labels: tuple[str, ...]) -> re.Pattern[str]:
+    """A pattern for any of the labels as whole words; of two at one place the longer."""
     forms = sorted(by_fold(labels), key=len, reverse=True)
     return re.compile(rf"(?<!\w)({'|'.join(map(re.escape, forms)) or '(?!)'})(?!\w)")
 

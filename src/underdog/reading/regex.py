@@ -13,6 +13,7 @@ from underdog.reading.wrapping import unthought
 
 
 def last(pattern: re.Pattern[str], text: str) -> str | None:
+    """The first group of the last match, or all of the match; None when it is empty."""
     found = None
     for match in pattern.finditer(text):
         found = (match.group(1) if pattern.groups else match.group()) or found

@@ -15,6 +15,7 @@ from underdog.reading.wrapping import announced, bare, last_line, unthought
 
 @lru_cache(maxsize=64)
 def pattern(tag: str, closed: bool) -> re.Pattern[str]:
+    """What stands inside a tag, innermost; unless `closed`, in any case and up to the end of the text."""
     name = re.escape(tag)
     if closed:
         return re.compile(rf"<{name}>((?:(?!<{name}>).)*?)</{name}>", re.DOTALL)

@@ -68,6 +68,7 @@ def alike(value: Any, right: list[Any]) -> bool:
 
 
 def equal(value: Any, one: Any) -> bool:
+    """Whether two JSON values are the same argument, texts compared as BFCL does."""
     if isinstance(value, dict) and isinstance(one, Mapping):
         return objects(value, one)
     if isinstance(value, list) and isinstance(one, list):

@@ -8,12 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from underdog.store.sqlite import Store
 from underdog.trial import Call, Spend, Trial
-
-if TYPE_CHECKING:
-    from underdog.store.sqlite import Store
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,6 @@ from underdog.store import rows
 from underdog.store.lock import RunLock
 from underdog.store.schema import connect, corrupt, create_or_migrate, explain
 from underdog.store.scores import Scores, read_scores
-from underdog.store.sinks import Bank, Ledger
 from underdog.store.writer import Writer
 from underdog.trial import Call, Spend, Trial
 
@@ -207,16 +206,6 @@ class Store:
         """Every run, oldest first."""
         sql = "SELECT name, meta, started, finished, pid, host FROM runs ORDER BY id"
         return [Run(name, json.loads(meta), *rest) for name, meta, *rest in self._read(sql, ())]
-
-    def bank(self, run: str) -> Bank:
-        """The study's sink for a run that was started here."""
-        self._number(run)
-        return Bank(self, run)
-
-    def ledger(self, run: str) -> Ledger:
-        """The gateway's sink for a run that was started here."""
-        self._number(run)
-        return Ledger(self, run)
 
     # Trials
 
