@@ -20,7 +20,7 @@ import pytest
 import underdog
 from underdog.answerer import digest
 from underdog.errors import StoreError
-from underdog.store import MemoryBank, Store
+from underdog.store import Bank, Ledger, MemoryBank, Store
 from underdog.store.schema import APPLICATION_ID, MIGRATIONS
 from underdog.trial import Call, Outcome, Spend, Trial
 
@@ -205,7 +205,7 @@ def test_one_write_that_the_database_refuses_does_not_spoil_those_beside_it(stor
 
 
 def test_spent_counts_what_is_recorded_and_what_is_under_way_at_its_bound(store: Store) -> None:
-    bank = store.bank("r")
+    bank = Bank(store, "r")
     bound = Spend(1, 10, 0, 100, dollars=2.0)
 
     async def scenario() -> None:
@@ -248,7 +248,7 @@ def test_pace_is_the_mean_engine_time_of_the_successes_of_one_fingerprint(store:
 
 
 def test_a_ledger_records_and_answers_nothing_from_the_record(store: Store) -> None:
-    ledger = store.ledger("r")
+    ledger = Ledger(store, "r")
     asyncio.run(ledger.record([call(1)]))
     assert ledger.find(key(1)) is None
     assert store.find(key(1)) == call(1)
@@ -256,7 +256,7 @@ def test_a_ledger_records_and_answers_nothing_from_the_record(store: Store) -> N
 
 
 def test_a_bank_in_memory_does_what_the_store_does(store: Store) -> None:
-    memory, bank = MemoryBank(), store.bank("r")
+    memory, bank = MemoryBank(), Bank(store, "r")
     failed, bound = call(1, failed=True), Spend(1, 10, 0, 100)
 
     async def scenario(sink: MemoryBank) -> list[object]:

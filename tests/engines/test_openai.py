@@ -11,8 +11,8 @@ from email.utils import formatdate
 from typing import Any, TypeVar
 
 import pytest
-
 from tests.faulty_server import FaultyServer, HalfStream, Hang, Ok, Raw, Reset, Script, Slow, Status
+
 from underdog.answerer import Answer, Failure, Request, ToolCall
 from underdog.endpoint import Endpoint, Price, Secret
 from underdog.engines import Delta, Engine, Facts

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from tests.faulty_server import FaultyServer, HalfStream, Ok, Raw, Reset, Status
+
 from underdog.answerer import Answer, Ask, Failure, Model, Request
 from underdog.budget import Budget, Purse
 from underdog.drive import Driver, Trail

@@ -185,7 +185,10 @@ def test_a_declared_cost_stands_in_for_the_recorded_one(tmp_path: Path) -> None:
     by_token = standing(file, cost={"input": 2.0, "output": 10.0})
     by_answer = standing(file, cost={"answer": 0.5, "calls": 100})
     assert ask(by_token, request())[0].spend.dollars == pytest.approx(0.003)
-    assert (ask(by_answer, request())[0].spend.dollars, ask(by_answer, request())[0].spend.calls) == (0.5, 100)
+    assert (ask(by_answer, request())[0].spend.dollars, ask(by_answer, request())[0].spend.calls) == (
+        0.5,
+        100,
+    )
     assert len({by_token.fingerprint, by_answer.fingerprint, standing(file).fingerprint}) == 3
 
 

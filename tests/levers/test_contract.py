@@ -36,6 +36,7 @@ OTHER: dict[str, dict[str, Any]] = {
         "demonstrations": (("one", "1"), ("two", "2")),
     },
     "read": {"rule": "number", "lenient": True},
+    "render": {"tools": True},
     "vote": {"n": 3, "temperature": 0.2},
 }
 # Levers that go on when an inner answerer fails; their docstrings say so.
@@ -70,11 +71,11 @@ every_lever = pytest.mark.parametrize(("name", "cls", "others"), LEVERS)
 
 
 def reply(effect: Any) -> Answer:
-    """Answers that differ by model, request and sample, some of them agreeing, all of them readable."""
+    """Answers that differ by model, request and sample, some of them agreeing, all lists of calls."""
     seed = int.from_bytes(
         canonical([effect.answerer.name, effect.request.digest, effect.request.sample])[-6:-3]
     )
-    text = str(seed % 3)
+    text = f'[{{"arguments":{{}},"name":"f{seed % 3}"}}]'
     return Answer(text, final=text, logprobs=(TokenLogprob(text, -0.25),))
 
 

@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass, replace
 
 from underdog.answerer import Answer, Answerer, Request, Steps, ToolCall, ask
+from underdog.errors import ContractError
 
 
 @dataclass(frozen=True)
@@ -26,15 +27,25 @@ class Render:
         answer = yield from ask(self.inner, request)
         if answer.final is None:
             return answer
-        if not self.tools:
-            return replace(answer, text=answer.final, tool_calls=())
-        return called(answer, answer.final)
+        # The words that the log-probabilities belong to are gone.
+        answer = replace(answer, text=answer.final, tool_calls=(), finish="stop", logprobs=None)
+        return called(answer, answer.text) if self.tools else answer
 
 
 def called(answer: Answer, final: str) -> Answer:
-    """The answer that makes the calls of a canonical list and says nothing else."""
-    calls = tuple(
-        ToolCall(call["name"], json.dumps(call["arguments"], ensure_ascii=False), f"call_{index}")
-        for index, call in enumerate(json.loads(final))
-    )
-    return replace(answer, text="", tool_calls=calls, finish="tool_calls" if calls else answer.finish)
+    """The answer that makes the calls of a canonical list and says nothing else.
+
+    Raises:
+        ContractError: the final answer is no such list.
+    """
+    try:
+        calls = tuple(
+            ToolCall(call["name"], json.dumps(call["arguments"], ensure_ascii=False), f"call_{index}")
+            for index, call in enumerate(json.loads(final))
+        )
+    except (ValueError, TypeError, KeyError):
+        raise ContractError(
+            f"Render(tools=True) needs a final answer that is a list of calls; got {final[:80]!r}: "
+            "put Read with the rule `tool_call` inside it"
+        ) from None
+    return replace(answer, text="", tool_calls=calls, finish="tool_calls" if calls else "stop")
