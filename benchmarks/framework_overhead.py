@@ -22,15 +22,19 @@ import tempfile
 import textwrap
 import time
 from pathlib import Path
+from typing import Any
 
+from underdog.answerer import Model
+from underdog.drive import Driver
 from underdog.endpoint import Endpoint
 from underdog.engines.fake import FakeEngine
 from underdog.engines.openai import OpenAIEngine
 from underdog.example import Example
+from underdog.levers import Read
 from underdog.reading import Reading
 from underdog.scorers import Exact
-from underdog.studies.run import Settings, run
-from underdog.studies.spec import Spec, spec_from
+from underdog.store import Bank, Store
+from underdog.studies.measure import Bench, Column
 from underdog.task import Task
 
 BAR = 3_000
@@ -61,27 +65,26 @@ def answer_at_once(port: int) -> None:
     web.run_app(app, host="127.0.0.1", port=port, print=None, access_log=None)
 
 
-def study(samples: int, folder: Path) -> Spec:
-    """One model, read and scored on every sample; the whole set is test. Both models are the same one."""
+def ours(samples: int, engine: Any) -> float:
+    """Seconds to ask, read, score and store so many samples of one model: one call and one trial each."""
     examples = tuple(
         Example(f"e{i}", f"e{i}", ({"role": "user", "content": f"Is {i} a number?"},), "yes")
         for i in range(samples)
     )
     task = Task("overhead", examples, Exact(), Reading("text"), whole_test=True)
-    models = {"small": "fake/yes", "large": "fake/yes"}
-    return spec_from({"task": task, "models": models, "levers": {}}, folder)
 
+    async def measured(store: Store) -> Column:
+        bank = Bank(store, "overhead")
+        async with Driver(lambda model: engine, bank) as driver:
+            columns = await Bench(task, driver, bank).measure({"m": Read(Model("mock/m"))}, examples, "test")
+        return columns["m"]
 
-def ours(samples: int, engine: object) -> tuple[float, int]:
-    """Seconds of a whole study and the samples (trials) in it: proof, forecast, calls, scores, findings."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        spec = study(samples, folder)
-        settings = Settings(store=folder / "store.sqlite", folder=folder / "run", bind=lambda model: engine)
+    with tempfile.TemporaryDirectory() as name, Store(Path(name) / "store.sqlite", run="overhead") as store:
         began = time.perf_counter()
-        result = asyncio.run(run(spec, settings))
-        assert result is not None and result.findings.arm("small").score.estimate == 1.0
-        return time.perf_counter() - began, sum(1 for _ in (folder / "run" / "trials.jsonl").open())
+        column = asyncio.run(measured(store))
+        seconds = time.perf_counter() - began
+        assert column.scores().mean() == 1.0 and len(list(store.trials("overhead"))) == samples
+    return seconds
 
 
 def lm_eval(python: str, samples: int, port: int) -> float:
@@ -154,15 +157,18 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=8399)
     given = parser.parse_args()
 
-    seconds, trials = ours(given.samples, FakeEngine("yes", name="yes", batch=256, concurrency=256))
-    in_process = trials / seconds
-    print(f"in one process, zero latency: {trials:,} samples in {seconds:.1f} s: {in_process:,.0f} a second")
-
+    began = time.process_time()
+    seconds = ours(given.samples, FakeEngine("yes", name="yes", batch=256, concurrency=256))
+    busy, in_process = time.process_time() - began, given.samples / seconds
+    print(
+        f"in one process, zero latency: {given.samples:,} samples in {seconds:.1f} s ({busy:.1f} s of CPU): "
+        f"{in_process:,.0f} a second"
+    )
     server = multiprocessing.Process(target=answer_at_once, args=(given.port,), daemon=True)
     server.start()
     time.sleep(1.5)
     endpoint = Endpoint("mock", f"http://127.0.0.1:{given.port}/v1", concurrency=64)
-    seconds, trials = ours(given.samples, OpenAIEngine(endpoint, "m"))
+    seconds = ours(given.samples, OpenAIEngine(endpoint, "m"))
     rate = given.samples / seconds
     print(f"underdog over HTTP: {given.samples:,} calls in {seconds:.1f} s: {rate:,.0f} a second")
     for name, python, runner in (("lm-eval", given.lm_eval, lm_eval), ("inspect_ai", given.inspect, inspect)):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from underdog.statistics import best_constant, oracle, paired_difference, static_mix
+from underdog.statistics import oracle, paired_difference, static_mix
 
 SCORES = {"small": 0.5, "middle": 0.6, "large": 0.9}
 COSTS = {"small": 1.0, "middle": 6.0, "large": 9.0}
@@ -71,8 +71,3 @@ def test_a_mix_of_nothing_scores_no_items() -> None:
 def test_the_oracle_takes_the_best_arm_on_each_item() -> None:
     assert oracle({"a": [1, 0, None, None], "b": [0, 0.5, 0.2, None]}) == [1.0, 0.5, 0.2, None]
     assert oracle({}) == []
-
-
-def test_the_best_constant_is_the_most_frequent_target() -> None:
-    assert best_constant(["a", "b", "b", "c"]) == ("b", 0.5)
-    assert best_constant([]) is None

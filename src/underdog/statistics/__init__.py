@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         metric_interval,
         quadratic_kappa,
     )
-    from underdog.statistics.mix import Mix, best_constant, oracle, static_mix
+    from underdog.statistics.mix import Mix, oracle, static_mix
     from underdog.statistics.paired import Paired, mcnemar, paired_difference, tango
     from underdog.statistics.power import (
         More,
@@ -70,7 +70,7 @@ _HOMES = {
         "metric_interval",
         "quadratic_kappa",
     ),
-    "mix": ("Mix", "best_constant", "oracle", "static_mix"),
+    "mix": ("Mix", "oracle", "static_mix"),
     "paired": ("Paired", "mcnemar", "paired_difference", "tango"),
     "power": (
         "More",
@@ -94,7 +94,6 @@ __all__ = [
     "Refusal",
     "accuracy",
     "auroc",
-    "best_constant",
     "bonferroni",
     "bounded_mean",
     "calibration_curve",

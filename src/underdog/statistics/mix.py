@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,11 +84,3 @@ def oracle(scores: Mapping[str, Scores]) -> list[float | None]:
     table = np.stack(columns)
     best = np.where(np.isnan(table), -1.0, table).max(axis=0)
     return [None if value < 0 else float(value) for value in best]
-
-
-def best_constant(targets: Sequence[str]) -> tuple[str, float] | None:
-    """The most frequent target and its share: what answering always the same would score; None if empty."""
-    if not targets:
-        return None
-    answer, count = max(Counter(targets).items(), key=lambda pair: (pair[1], pair[0]))
-    return answer, count / len(targets)

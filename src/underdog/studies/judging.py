@@ -155,7 +155,7 @@ def _metrics(
     golds: list[Any] = [spec.task.label(example) for example in test]
     return {
         name: {
-            metric: metric_interval(metric, column.finals(), golds, spec.confidence)
+            metric: metric_interval(metric, column.finals(), golds, spec.confidence, groups_of(test))
             for metric in spec.task.metrics
         }
         for name, column in columns.items()
