@@ -1,4 +1,4 @@
-"""Controls that need no lever: the equal-cost random mix of answerers, the oracle, one constant answer."""
+"""Controls that need no lever: the equal-cost random mix of whole answerers, and the oracle."""
 
 from __future__ import annotations
 
