@@ -13,11 +13,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 
-from underdog.answerer import Answerer, Model, Request, digest
+from underdog.answerer import Answerer, Lever, Model, Request, digest
 from underdog.errors import StudyError
 from underdog.levers import known
 
@@ -129,6 +129,19 @@ def _name(lever: Any) -> str:
     return name
 
 
+def models_of(answerer: Answerer) -> tuple[Model, ...]:
+    """Every model inside an answerer, each once, in the order in which it is named."""
+    if isinstance(answerer, Model):
+        return (answerer,)
+    found: dict[Model, None] = {}
+    for one in fields(answerer):  # type: ignore[arg-type]
+        value = getattr(answerer, one.name)
+        for inner in value if isinstance(value, tuple) else (value,):
+            if isinstance(inner, Model) or hasattr(inner, "steps"):
+                found |= dict.fromkeys(models_of(inner))
+    return tuple(found)
+
+
 def load(value: Any, names: Mapping[str, Answerer] | None = None, where: str = "plan") -> Answerer:
     """An answerer from JSON or a study file; strings are looked up in `names`, then taken as model names.
 
@@ -180,16 +193,17 @@ def _lever(cls: type[Any], body: dict[str, Any], names: Mapping[str, Answerer], 
     ]
     if missing:
         raise StudyError(f"{where}: needs {missing[0]!r}; got only {', '.join(body) or 'nothing'}")
-    made = {
-        key: _field(raw, known_fields[key].type, hints[key], names, f"{where}.{key}")
-        for key, raw in body.items()
-    }
+    made = {key: _field(raw, hints[key], names, f"{where}.{key}") for key, raw in body.items()}
     lever: Answerer = cls(**made)
     return lever
 
 
-def _field(raw: Any, annotation: Any, hint: Any, names: Mapping[str, Answerer], where: str) -> Any:
-    if "Answerer" in str(annotation):
+def _holds_answerers(hint: Any) -> bool:
+    return hint in (Model, Lever) or any(_holds_answerers(inner) for inner in get_args(hint))
+
+
+def _field(raw: Any, hint: Any, names: Mapping[str, Answerer], where: str) -> Any:
+    if _holds_answerers(hint):
         if isinstance(raw, Sequence) and not isinstance(raw, str):
             return tuple(load(one, names, f"{where}[{i}]") for i, one in enumerate(raw))
         return load(raw, names, where)

@@ -43,11 +43,15 @@ class Engine(Protocol):
     counts in comparisons and not against a budget.
     """
 
-    fingerprint: str
     concurrency: int
     batch: int
     same_prompt: bool
     billed: bool
+
+    @property
+    def fingerprint(self) -> str:
+        """What would answer, as a short text; cheap after the first time."""
+        ...
 
     async def generate(self, requests: Sequence[Request]) -> list[Answer | Failure]:
         """Answers in the order of the requests; a failed row is a Failure in its place, never raised."""

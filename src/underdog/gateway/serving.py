@@ -20,8 +20,8 @@ from underdog.drive import Bind, Driver
 from underdog.engines.binding import Binder
 from underdog.errors import ConfigError
 from underdog.gateway.app import create_app
-from underdog.gateway.standing import Standing, models_of
-from underdog.plan import Plan, load_plan
+from underdog.gateway.standing import Standing
+from underdog.plan import Plan, load_plan, models_of
 from underdog.store import Ledger, Store
 from underdog.terms import Retry, Sink
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import msgspec
 
-from underdog.answerer import Answerer, Model, Request, Sampling
+from underdog.answerer import Request, Sampling
 from underdog.drive import Driver
-from underdog.plan import Plan, request_schema
+from underdog.plan import Plan, models_of, request_schema
 from underdog.wire import OPENAI_DEFAULTS
 
 # Fields that change what the client gets to know, or the bookkeeping, but not the answer.
@@ -66,19 +66,6 @@ class Standing:
                 return f"the study asked with another {field.name}"
         unknown = request.extra.keys() - _NO_MATTER_EXTRA
         return f"the study asked without {_printable(min(unknown))}" if unknown else None
-
-
-def models_of(answerer: Answerer) -> tuple[Model, ...]:
-    """Every model inside an answerer, each once, in the order in which it is named."""
-    if isinstance(answerer, Model):
-        return (answerer,)
-    found: dict[Model, None] = {}
-    for field in fields(answerer):  # type: ignore[arg-type]
-        value = getattr(answerer, field.name)
-        for inner in value if isinstance(value, tuple) else (value,):
-            if isinstance(inner, Model) or hasattr(inner, "steps"):
-                found |= dict.fromkeys(models_of(inner))
-    return tuple(found)
 
 
 def _printable(name: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from underdog.answerer import Answerer
 from underdog.example import Example
-from underdog.plan import dump
+from underdog.plan import dump, models_of
 from underdog.proof import best_constant
 from underdog.statistics import (
     Interval,
@@ -63,8 +63,9 @@ async def judge_test(
     columns = await bench.measure({**spec.baselines, **lenient_twins(spec), **candidates}, test, "test")
     unit = shared_unit(list(columns.values()))
     plans = {name: dump(plan) for name, plan in {**spec.baselines, **candidates}.items()}
+    asking = [name for name in spec.levers if spec.models["large"] in models_of(spec.levers[name])]
     arms = [
-        measured(c, test, unit, spec.confidence, plans.get(n), columns["large"] if n in spec.levers else None)
+        measured(c, test, unit, spec.confidence, plans.get(n), columns["large"] if n in asking else None)
         for n, c in columns.items()
     ]
     looks = len(candidates)

@@ -22,7 +22,7 @@ from underdog.engines.binding import Binder
 from underdog.errors import StudyError
 from underdog.example import Example
 from underdog.levers.cascade import Cascade
-from underdog.plan import Plan, request_schema
+from underdog.plan import Plan, models_of, request_schema
 from underdog.proof import Proof, prove
 from underdog.store import DEFAULT_PATH, Bank, Store
 from underdog.studies.certifying import certify_threshold, certify_whole
@@ -158,8 +158,9 @@ class _Split:
         columns |= await bench.measure(levers, self.tune, "tune: levers")
         unit = shared_unit(list(columns.values()))
         plans = {**spec.baselines, **levers}
+        asking = [name for name in levers if spec.models["large"] in models_of(levers[name])]
         ladder = [
-            measured(c, self.tune, unit, spec.confidence, None, columns["large"] if n in levers else None)
+            measured(c, self.tune, unit, spec.confidence, None, columns["large"] if n in asking else None)
             for n, c in columns.items()
         ]
         winner = choose(ladder, spec.margin)
