@@ -155,12 +155,22 @@ def _task(value: Any, base: Path, where: str) -> Task:
     if isinstance(value, Task):
         return value
     if isinstance(value, str) and value.startswith("tiny/"):
-        worlds = import_module("underdog.tiny.worlds")
-        made: Task = worlds.task(value.removeprefix("tiny/"))
-        return made
+        return _world({"world": value}, where)
+    if isinstance(value, Mapping) and "world" in value:
+        return _world(value, where)
     if isinstance(value, Mapping):
         return task_from(value, base)
     raise StudyError(f"{where}: `task` must be a mapping or an embedded world like tiny/tools; got {value!r}")
+
+
+def _world(value: Mapping[str, Any], where: str) -> Task:
+    """An embedded world: `{world: tiny/tools, n: 1200, seed: 0}`, or its name alone."""
+    if unknown := set(value) - {"world", "n", "seed"}:
+        raise StudyError(f"{where}: task: a world takes world, n and seed; got {unknown.pop()!r}")
+    sizes = {"n": _count(value, "n", 1200, where), "seed": _count(value, "seed", 0, where, least=0)}
+    worlds = import_module("underdog.tiny.worlds")
+    made: Task = worlds.task(str(value["world"]).removeprefix("tiny/"), **sizes)
+    return made
 
 
 def _models(value: Any, where: str) -> tuple[dict[str, Model], dict[str, dict[str, Any]]]:

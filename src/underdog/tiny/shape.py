@@ -1,0 +1,144 @@
+"""The embedded models' architecture for training: Llama (arXiv:2302.13971) on a dictionary of tensors.
+
+The tensors carry the names that transformers' LlamaForCausalLM gives them, so exporting is saving the
+dictionary. Attention is two plain matrix products: on CPUs the fused kernel's backward pass is slower.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from underdog.tiny.chat import ASSISTANT_ID, CONTEXT, END_ID, PAD_ID, SPECIALS, VOCABULARY
+
+EPSILON = 1e-5
+THETA = 10000.0
+Weights = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The size of a model; heads are 32 wide."""
+
+    width: int
+    layers: int
+    heads: int
+    hidden: int
+
+    def config(self) -> dict[str, object]:
+        """The keyword arguments of transformers' LlamaConfig."""
+        return {
+            "vocab_size": VOCABULARY,
+            "hidden_size": self.width,
+            "num_hidden_layers": self.layers,
+            "num_attention_heads": self.heads,
+            "num_key_value_heads": self.heads,
+            "intermediate_size": self.hidden,
+            "max_position_embeddings": CONTEXT,
+            "rms_norm_eps": EPSILON,
+            "rope_parameters": {"rope_type": "default", "rope_theta": THETA},
+            "tie_word_embeddings": True,
+            "bos_token_id": None,
+            "pad_token_id": PAD_ID,
+            "eos_token_id": END_ID,
+        }
+
+
+SHAPES = {"small": Shape(96, 5, 3, 256), "large": Shape(192, 7, 6, 512)}
+
+
+def fresh(shape: Shape, seed: int) -> Weights:
+    """Random weights: normal with the usual 1/sqrt(fan-in), norms at one, outputs of blocks small."""
+    generator = torch.Generator().manual_seed(seed)
+    width, hidden = shape.width, shape.hidden
+
+    def normal(rows: int, columns: int, scale: float) -> Tensor:
+        return torch.randn(rows, columns, generator=generator) * scale
+
+    weights = {"model.embed_tokens.weight": normal(VOCABULARY, width, 0.05)}
+    for layer in range(shape.layers):
+        at = f"model.layers.{layer}."
+        weights[at + "input_layernorm.weight"] = torch.ones(width)
+        for name in ("q_proj", "k_proj", "v_proj"):
+            weights[f"{at}self_attn.{name}.weight"] = normal(width, width, width**-0.5)
+        weights[at + "self_attn.o_proj.weight"] = normal(width, width, 0.2 * width**-0.5)
+        weights[at + "post_attention_layernorm.weight"] = torch.ones(width)
+        weights[at + "mlp.gate_proj.weight"] = normal(hidden, width, width**-0.5)
+        weights[at + "mlp.up_proj.weight"] = normal(hidden, width, width**-0.5)
+        weights[at + "mlp.down_proj.weight"] = normal(width, hidden, 0.2 * hidden**-0.5)
+    weights["model.norm.weight"] = torch.ones(width)
+    return weights
+
+
+def rotations(length: int) -> tuple[Tensor, Tensor]:
+    """Cosines and sines of rotary positions (arXiv:2104.09864) for heads 32 wide."""
+    rates = THETA ** (-torch.arange(0, 32, 2).float() / 32)
+    angles = torch.arange(length).float()[:, None] * torch.cat((rates, rates))[None]
+    return angles.cos(), angles.sin()
+
+
+def rotated(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
+    """Heads turned by their positions."""
+    first, second = x.chunk(2, dim=-1)
+    return x * cosine + torch.cat((-second, first), dim=-1) * sine
+
+
+def attention(weights: Weights, at: str, x: Tensor, turn: tuple[Tensor, Tensor], mask: Tensor) -> Tensor:
+    """Causal self-attention."""
+    rows, length, width = x.shape
+    heads = width // 32
+
+    def split(name: str) -> Tensor:
+        flat = functional.linear(x, weights[f"{at}{name}.weight"])
+        return flat.view(rows, length, heads, 32).transpose(1, 2)
+
+    q, k, v = rotated(split("q_proj"), *turn), rotated(split("k_proj"), *turn), split("v_proj")
+    scores = torch.matmul(q, k.transpose(-1, -2)) * 32**-0.5 + mask
+    mixed = torch.matmul(scores.softmax(-1), v).transpose(1, 2)
+    return functional.linear(mixed.reshape(rows, length, width), weights[at + "o_proj.weight"])
+
+
+def normed(x: Tensor, weight: Tensor) -> Tensor:
+    """Root-mean-square norm."""
+    return functional.rms_norm(x, (x.shape[-1],), weight, EPSILON)
+
+
+def states(weights: Weights, ids: Tensor) -> Tensor:
+    """The last hidden state at every position."""
+    length = ids.shape[1]
+    turn = rotations(length)
+    x = weights["model.embed_tokens.weight"][ids]
+    mask = torch.full((length, length), float("-inf"), dtype=x.dtype).triu(1)
+    layers = sum(name.endswith("q_proj.weight") for name in weights)
+    for layer in range(layers):
+        at = f"model.layers.{layer}."
+        x = x + attention(
+            weights, at + "self_attn.", normed(x, weights[at + "input_layernorm.weight"]), turn, mask
+        )
+        y = normed(x, weights[at + "post_attention_layernorm.weight"])
+        gate = functional.silu(functional.linear(y, weights[at + "mlp.gate_proj.weight"]))
+        up = functional.linear(y, weights[at + "mlp.up_proj.weight"])
+        x = x + functional.linear(gate * up, weights[at + "mlp.down_proj.weight"])
+    return normed(x, weights["model.norm.weight"])
+
+
+def answering(ids: Tensor) -> Tensor:
+    """Where the next token is the assistant's: from `<|assistant|>` up to the token before the end."""
+    marks = (ids > PAD_ID) & (ids < len(SPECIALS))
+    positions = torch.arange(ids.shape[1]).expand_as(ids)
+    latest = torch.where(marks, positions, -1).cummax(1).values.clamp(min=0)
+    inside: Tensor = ids.gather(1, latest) == ASSISTANT_ID
+    inside[:, -1] = False
+    return inside
+
+
+def loss(weights: Weights, ids: Tensor) -> Tensor:
+    """Mean cross-entropy of the assistant's tokens."""
+    where = answering(ids)
+    targets = ids.roll(-1, 1)[where]
+    hidden = states(weights, ids)[where]
+    logits = functional.linear(hidden, weights["model.embed_tokens.weight"])
+    return functional.cross_entropy(logits.float(), targets)
