@@ -126,12 +126,13 @@ class OpenAIEngine:
         return request.digest
 
     def versions(self) -> dict[str, str]:
-        """What answered so far, as the server reports it, and what it was not sent."""
+        """What answered so far, as the server reports it, what it was not sent, and how old its price is."""
         left_out = ", ".join(sorted(self.quirks.left_out))
         return {
             "endpoint": self.endpoint.name,
             "kind": self.endpoint.kind,
             "model": self.model_id,
+            "price": "unknown" if self._price is None else f"dated {self._price.dated}",
             **self._reported,
             **({"left_out": left_out} if left_out else {}),
         }

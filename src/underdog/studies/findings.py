@@ -51,7 +51,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Findings:
-    """Everything a study found. `ladder` is from tune and only ranks; `test` was looked at once."""
+    """Everything a study found. `ladder` is from tune and only ranks; `test` was looked at once.
+
+    `models` holds what produced each model's answers: versions, and the date of its price.
+    """
 
     name: str
     digest: str
@@ -77,7 +80,7 @@ class Findings:
     spend: Spend
     versions: Mapping[str, str]
     fingerprints: Mapping[str, str]
-    prices_dated: str | None
+    models: Mapping[str, Mapping[str, str]]
     created: str
     format: int = FORMAT
 

@@ -246,7 +246,7 @@ async def _finish(
         spend=driver.tally.spend,
         versions={"underdog": __version__, "python": platform.python_version()},
         fingerprints={model.name: driver.lane(model).engine.fingerprint for model in models},
-        prices_dated=None,
+        models={model.name: driver.lane(model).engine.versions() for model in models},
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     evidence = {
@@ -258,6 +258,7 @@ async def _finish(
         "sampling": plain(spec.task.sampling),
         "fingerprints": findings.fingerprints,
         "versions": findings.versions,
+        "models": findings.models,
         "cautions": findings.cautions,
         "created": findings.created,
     }
