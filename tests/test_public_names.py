@@ -13,7 +13,7 @@ from underdog.reading import RULES
 
 NAMES = [
     *("Act", "Answer", "Ask", "Budget", "Driver", "Example", "Failure", "Model", "Outcome", "Plan"),
-    *("Request", "Sampling", "Spend", "Task", "Tool", "UnderdogError", "__version__"),
+    *("Request", "Sampling", "Settings", "Spend", "Task", "Tool", "UnderdogError", "__version__"),
     *("ask", "ask_all", "load_plan", "load_study", "load_task", "play", "study"),
 ]
 LEVERS = ["Agree", "Cascade", "Confident", "Fallback", "Panel", "Prompt", "Read", "Render", "Vote"]

@@ -31,6 +31,7 @@ _HOME = {
     "Task": "task",
     "Example": "example",
     "load_task": "task",
+    "Settings": "studies",
     "study": "studies",
     "load_study": "studies",
     "UnderdogError": "errors",
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
     from underdog.errors import UnderdogError as UnderdogError
     from underdog.plan import Plan as Plan
     from underdog.plan import load_plan as load_plan
+    from underdog.studies import Settings as Settings
     from underdog.studies import load_study as load_study
     from underdog.studies import study as study
     from underdog.task import Example as Example
