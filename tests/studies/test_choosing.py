@@ -25,6 +25,12 @@ def test_arms_dearer_than_the_large_model_are_chosen_only_when_there_is_no_other
     assert choose([arm("cascade", 95, 12), arm("large", 90, 10)], 0.02) == "cascade"
 
 
+def test_of_arms_that_cost_and_score_the_same_the_plainer_is_chosen() -> None:
+    """A cascade that never hands over is its first rung with more words."""
+    ladder = [arm("tuned", 80, 1.00), arm("cascade", 80, 0.99), arm("vote", 80, 5), arm("large", 90, 10)]
+    assert choose(ladder, 0.02) == "tuned"
+
+
 def test_without_costs_the_best_score_decides() -> None:
     """Unknown is not free."""
     assert choose([arm("small", 60, None), arm("vote", 80, None), arm("large", 90, None)], 0.02) == "vote"

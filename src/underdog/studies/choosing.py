@@ -11,12 +11,16 @@ from underdog.studies.spec import Spec
 LENIENT = "~lenient"
 """Suffix of the arms that read leniently: a diagnosis, never a candidate (what clients would see differs)."""
 
+# A local model's FLOPs depend a little on what its batch shares.
+_SAME_COST = 1.05
+
 
 def choose(ladder: Sequence[Arm], margin: float) -> str:
     """The name of the arm to judge.
 
     Of the arms cheaper than `large` (all but it where costs are unknown or none is cheaper), the cheapest
-    whose score lies within half a margin of the best of them: a dearer arm must earn its price.
+    whose score lies within half a margin of the best of them: a dearer arm must earn its price. Of arms that
+    cost the same within a twentieth, the one named first: models stand before levers, so the plainer one.
     """
     arms = {arm.name: arm for arm in ladder if not arm.name.endswith(LENIENT)}
     large = arms.pop("large")
@@ -29,7 +33,10 @@ def choose(ladder: Sequence[Arm], margin: float) -> str:
     pool = cheaper or scored
     best = max(_score(arm) for arm in pool)
     near = [arm for arm in pool if _score(arm) >= best - margin / 2]
-    return min(near, key=lambda arm: (_cost(arm), -_score(arm))).name
+    if any(arm.cost is None for arm in near):
+        return max(near, key=_score).name
+    least = min(_cost(arm) for arm in near)
+    return next(arm for arm in near if _cost(arm) <= least * _SAME_COST).name
 
 
 def _score(arm: Arm) -> float:
@@ -38,7 +45,8 @@ def _score(arm: Arm) -> float:
 
 
 def _cost(arm: Arm) -> float:
-    return float("inf") if arm.cost is None else arm.cost
+    assert arm.cost is not None
+    return arm.cost
 
 
 def lenient_twins(spec: Spec) -> dict[str, Answerer]:
