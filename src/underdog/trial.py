@@ -6,9 +6,8 @@ points at the calls it was made of. Both are plain values; `store.py` keeps them
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +98,3 @@ class Trial:
     spend: Spend
     calls: tuple[str, ...] = ()
     note: str = ""
-
-
-def spend_from(values: dict[str, Any]) -> Spend:
-    """A Spend from a JSON object; unknown fields are ignored so that newer stores stay readable."""
-    known = {f.name for f in fields(Spend)}
-    return Spend(**{name: value for name, value in values.items() if name in known})

@@ -170,8 +170,11 @@ class _Split:
 
     async def _thresholds(self, levers: dict[str, Answerer], large: Column) -> dict[str, Answerer]:
         """Cascades without a threshold get the one that tune suggests."""
-        open_ = {name: lever for name, lever in levers.items() if needs_threshold(lever)}
-        rungs = {name: lever.small for name, lever in open_.items() if isinstance(lever, Cascade)}
+        rungs = {
+            name: lever.small
+            for name, lever in levers.items()
+            if isinstance(lever, Cascade) and needs_threshold(lever)
+        }
         columns = await self.bench.measure(rungs, self.tune, "tune: confidence")
         chosen = {
             name: tuned_threshold(column, large.scores(), self.spec.margin)
