@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 VENV   ?= .venv
-DEMO   ?= examples/tiny/recall.yaml
+DEMO   ?= examples/tiny/arithmetic.yaml
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet

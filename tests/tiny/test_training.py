@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -35,13 +36,16 @@ def test_a_stopped_run_goes_on_and_ends_where_one_in_one_go_ends(tmp_path: Path)
     assert load(tmp_path / "b" / "small.pt").tokens == whole.tokens
 
 
-def test_a_rebuilt_model_is_a_folder_that_transformers_loads(tmp_path: Path) -> None:
-    recipe = replace(RECIPES["small"], tokens=5_000)
-    rebuild(recipe, work(tmp_path), tmp_path / "models")
-    assert (tmp_path / "models" / "small" / "recipe.json").exists()
-    assert isinstance(
-        Reader(tmp_path / "models" / "small").texts(["<|user|>1<|end|><|assistant|>"], most=2)[0], str
-    )
+def test_a_rebuilt_model_goes_on_from_its_parent_and_is_a_folder_that_transformers_loads(
+    tmp_path: Path,
+) -> None:
+    small = train(replace(RECIPES["small"], tokens=5_000), work(tmp_path))
+    rebuild(replace(RECIPES["specialist-spell"], tokens=5_000), tmp_path, tmp_path / "models")
+    told = json.loads((tmp_path / "models" / "specialist-spell" / "recipe.json").read_text())
+    assert told["parent_tokens"] == small.tokens
+    assert (told["copy_steps"], told["only"]) == (0, ["errands/spell"])
+    reader = Reader(tmp_path / "models" / "specialist-spell")
+    assert isinstance(reader.texts(["<|user|>1<|end|><|assistant|>"], most=2)[0], str)
 
 
 def test_the_rate_warms_up_and_ends_at_zero() -> None:

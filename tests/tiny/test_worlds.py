@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from random import Random
 
 import pytest
 
+from underdog.answerer import Message
 from underdog.errors import StudyError
 from underdog.tiny import chat, corpus, worlds
 from underdog.tiny.world import World, fold
 from underdog.tiny.worlds import countdown, recall
+
+
+def asked_in(messages: Sequence[Message]) -> str:
+    """All that the user says: the question, or in a tally the whole conversation."""
+    return "\n".join(message["content"] for message in messages if message["role"] == "user")
+
 
 WORLDS = [worlds.world(name) for name in worlds.names()]
 every_world = pytest.mark.parametrize("world", WORLDS, ids=worlds.names())
@@ -26,7 +34,11 @@ def test_the_same_seed_gives_the_same_items_and_another_seed_others(world: World
 def test_items_of_a_split_are_distinct_and_end_in_a_user_message(world: World) -> None:
     items = world.examples("fit", 100)
     assert len({item.id for item in items}) == 100
-    assert all([message["role"] for message in item.messages] == ["system", "user"] for item in items)
+    for item in items:
+        system, *turns = [message["role"] for message in item.messages]
+        assert system == "system"
+        assert turns == (["user", "assistant"] * len(turns))[: len(turns)]
+        assert turns[-1] == "user"
 
 
 @every_world
@@ -39,10 +51,11 @@ def test_no_test_item_can_be_a_training_item(world: World) -> None:
 
 @every_world
 def test_no_test_question_occurs_in_a_large_sample_of_training_text(world: World) -> None:
-    asked = {item.messages[-1]["content"] for item in world.examples("test", 300)}
+    asked = {asked_in(item.messages) for item in world.examples("test", 300)}
     rng = Random("overlap")
     for _ in range(3000):
-        told = {message["content"] for message in world.dialogue(rng).messages}
+        dialogue = world.dialogue(rng).messages
+        told = {message["content"] for message in dialogue} | {asked_in(dialogue)}
         assert not asked & told
 
 
@@ -86,7 +99,7 @@ def test_recall_is_told_by_frequency_and_tested_by_quarter() -> None:
     items = recall.WORLD.examples("test", 800)
     counts = [sum(item.fields["bucket"] == bucket for item in items) for bucket in recall.BUCKETS]
     assert min(counts) > 150
-    assert recall.told(0) > 4 * recall.told(recall.ENTITIES - 1)
+    assert recall.told(0) > 2.5 * recall.told(recall.ENTITIES - 1)
     assert sum(map(recall.told, range(recall.ENTITIES))) == pytest.approx(1)
 
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from underdog.tiny import MODELS, worlds
 from underdog.tiny.chat import VOCABULARY
 from underdog.tiny.corpus import BATCH_TOKENS
-from underdog.tiny.muon import MATRIX_RATE, VECTOR_RATE
+from underdog.tiny.muon import DECAY, MATRIX_RATE, VECTOR_RATE
 from underdog.tiny.train import COPY_STEPS, WARM_STEPS
 from underdog.tiny.worlds import recall
 
@@ -32,13 +32,14 @@ no scraped text, no other model's output and no personal data is in it.
 ## Models
 """
 RECIPE = f"""
-Llama shape with tied embeddings, byte-level BPE of {VOCABULARY} tokens with every digit its own
-token. Muon (rate {MATRIX_RATE}) on matrices, Adam (rate {VECTOR_RATE}) on embeddings and norms,
-{WARM_STEPS} warm-up steps, straight to zero in the last half; batches of about {BATCH_TOKENS}
-tokens; loss on the assistant's tokens only. First a copy curriculum of {COPY_STEPS} steps, then the
-mixture of all worlds, passages to read, copying and small sums. Specialists go on from small, at a
-lower rate. One seed each: the spread between seeds is unknown. Rebuild everything with `python -m
-underdog.tiny.train`. A run that ends by its minutes rather than by its tokens reads a different
+Qwen3 shape with tied embeddings, byte-level BPE of {VOCABULARY} tokens with every digit its own
+token. Muon (rate {MATRIX_RATE}, decay {DECAY}) on matrices, Adam (rate {VECTOR_RATE}) on embeddings
+and norms, {WARM_STEPS} warm-up steps, straight to zero in the last half; batches of about {BATCH_TOKENS}
+tokens, computed in bfloat16 from float32 weights; loss on the assistant's tokens only. First a
+copy curriculum of {COPY_STEPS} steps, then the mixture of all worlds with notes to read, copying and
+small sums. Specialists go on from small at a lower rate, each on one of the three families of errands
+and on nothing else. One seed each: the spread between seeds is unknown. Rebuild everything with `python
+-m underdog.tiny.train`. A run that ends by its minutes rather than by its tokens reads a different
 number of tokens on another machine.
 """
 
@@ -79,7 +80,7 @@ def models(measured: Mapping[str, Any]) -> str:
             ]
         )
     header = ["model", "parameters", "bf16 weights", "shape", "tokens read", "minutes on a shared core"]
-    return table([*header, "goes on from", "worlds", "seed"], rows)
+    return table([*header, "goes on from", "documents", "seed"], rows)
 
 
 def accuracy(measured: Mapping[str, Any]) -> str:
@@ -97,7 +98,7 @@ def exposures(measured: Mapping[str, Any]) -> str:
     found = list(measured["models"])
     rows = []
     for number, bucket in enumerate(recall.BUCKETS):
-        cells = [share(measured["models"][name]["worlds"]["recall"]["buckets"][bucket]) for name in found]
+        cells = [share(measured["models"][name]["worlds"]["recall"]["grades"][bucket]) for name in found]
         rows.append(
             [bucket, *(f"{asked(measured, name, number):.0f}" for name in ("small", "large")), *cells]
         )
@@ -128,21 +129,44 @@ def mixture(measured: Mapping[str, Any]) -> str:
     return table(["percent of tokens", *found], rows)
 
 
-def draft(measured: Mapping[str, Any]) -> str:
-    """What was read before the worlds had their final form, said plainly."""
-    lines = []
-    for name, entry in measured["models"].items():
-        counts = entry["recipe"]["counts"]
-        early = sum(
-            count for kind, count in counts.items() if kind.startswith("draft ") and "documents" not in kind
-        )
-        if early:
-            lines.append(
-                f"\n`tiny/{name}` read its first {early / 1e6:.2f} M tokens, and the tokenizer was learned, "
-                "from a draft of these worlds with more facts and rarer JSON (the rows called draft); "
-                "a rebuild reads the worlds as they are now.\n"
+def graded(measured: Mapping[str, Any]) -> str:
+    """What small and large score on each grade of each world."""
+    rows = []
+    for world in worlds.names():
+        small, large = (measured["models"][name]["worlds"][world] for name in ("small", "large"))
+        for grade, row in small["grades"].items():
+            rows.append(
+                [
+                    f"`{world}`",
+                    f"{worlds.world(world).graded} {grade}",
+                    str(row["n"]),
+                    share(row),
+                    share(large["grades"][grade]),
+                ]
             )
-    return "".join(lines)
+    return table(["world", "grade", "n", "small", "large"], rows)
+
+
+def gaps(measured: Mapping[str, Any]) -> str:
+    """In which worlds size tells, by intervals that do not meet, and what it does for constrained choice."""
+    ahead: list[str] = []
+    behind: list[str] = []
+    level: list[str] = []
+    for world in worlds.names():
+        small, large = (measured["models"][name]["worlds"][world] for name in ("small", "large"))
+        found = ahead if large["low"] > small["high"] else behind if large["high"] < small["low"] else level
+        found.append(f"`{world}`")
+    kept = [share(measured["models"][name]["worlds"]["choice"]["feasible"]) for name in ("small", "large")]
+    return (
+        f"The intervals of small and large lie apart, large above, in {listed(ahead)}; large below, in "
+        f"{listed(behind)}; they meet in {listed(level)}. In `choice` small keeps the limit in {kept[0]} % "
+        f"of its answers and large in {kept[1]} %; the best set within it is what the table counts.\n"
+    )
+
+
+def listed(found: Sequence[str]) -> str:
+    """Names in a sentence, with how many they are."""
+    return f"{len(found)} ({', '.join(found)})" if found else "none"
 
 
 def about(name: str) -> str:
@@ -154,13 +178,16 @@ def about(name: str) -> str:
 def card() -> str:
     """The whole card."""
     measured = json.loads((MODELS / "measured.json").read_text())
-    parts = [HEAD, "\n", models(measured), RECIPE, draft(measured), "\n", mixture(measured)]
+    parts = [HEAD, "\n", models(measured), RECIPE, "\n", mixture(measured)]
     parts += ["\n## Worlds\n\n", *(about(name) for name in worlds.names())]
     parts += [
         "## Measured\n\n",
         f"Greedy answers, strict scoring, {measured['n']} held-out items a world (seed {measured['seed']}), "
         "percent right with Wilson 95 % intervals. Measured in float32 from the shipped bf16 weights.\n\n",
         accuracy(measured),
+        f"\n{gaps(measured)}",
+        "\nBy grade, which is how long, how dense or of which kind an item is:\n\n",
+        graded(measured),
         "\nRecall by how often a fact was asked in training (expected number of times):\n\n",
         exposures(measured),
     ]

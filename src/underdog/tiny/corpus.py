@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from underdog.tiny import chat, worlds
 from underdog.tiny.words import COLOURS, FOODS, JOBS, invented
 from underdog.tiny.world import Dialogue, said
+from underdog.tiny.worlds import errands
 from underdog.tiny.worlds.recall import RELATIONS, phrasings
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 BATCH_TOKENS = 4096
 POOL_BATCHES = 32
-GENERIC = {"notes": 0.09, "copy": 0.03, "sums": 0.04}
+GENERIC = {"notes": 0.04, "copy": 0.03, "sums": 0.07}
 COPYING = {"copy": 0.55, "notes": 0.35, "sums": 0.10}
 
 
@@ -35,24 +36,21 @@ class Batch(NamedTuple):
 
 
 def mixture(only: Sequence[str] = ()) -> dict[str, float]:
-    """How often each kind of document is drawn; `only`: lessons of these and a little of the rest."""
+    """How often each kind of document is drawn; `only`: from these alone, families of errands among them."""
     every = {name: worlds.world(name).share for name in worlds.names()} | GENERIC
-    if not only:
-        return every
-    rest = {kind: 0.15 * share for kind, share in every.items() if kind not in only}
-    return rest | {f"{kind} lessons" if kind in worlds.names() else kind: every[kind] for kind in only}
+    return {kind: every.get(kind, 1.0) for kind in only or every}
 
 
 def document(kind: str, rng: Random) -> Dialogue:
-    """One document of a kind: a world's dialogue or a generic one."""
+    """One document: a world's dialogue, errands of one family ("errands/spell"), or a generic one."""
     if kind == "notes":
         return notes(rng)
     if kind == "copy":
         return copy(rng)
     if kind == "sums":
         return sums(rng)
-    if kind.endswith(" lessons"):
-        return worlds.world(kind.removesuffix(" lessons")).lesson(rng)
+    if kind.startswith("errands/"):
+        return errands.WORLD.family_lesson(kind.removeprefix("errands/"), rng)
     return worlds.world(kind).dialogue(rng)
 
 

@@ -20,6 +20,7 @@ from underdog.example import Example
 from underdog.statistics.intervals import wilson
 from underdog.tiny import MODELS, names, path, worlds
 from underdog.tiny.world import World
+from underdog.tiny.worlds import choice
 
 ROWS = 128
 
@@ -75,16 +76,18 @@ def counted(marks: Sequence[bool]) -> dict[str, Any]:
 
 
 def measured(reader: Reader, world: World, n: int, seed: int) -> dict[str, Any]:
-    """Greedy accuracy on `n` test items, also by exposure bucket where the world has buckets."""
+    """Greedy accuracy on `n` test items, also by grade; in `choice` also how often the limit is kept."""
     items = world.examples("test", n, seed)
-    marks = [world.score(item, text) for item, text in zip(items, reader.answers(items), strict=True)]
+    texts = reader.answers(items)
+    marks = [world.score(item, text) for item, text in zip(items, texts, strict=True)]
     row = counted(marks)
-    buckets: dict[str, list[bool]] = {}
+    grades: dict[str, list[bool]] = {}
     for item, mark in zip(items, marks, strict=True):
-        if "bucket" in item.fields:
-            buckets.setdefault(item.fields["bucket"], []).append(mark)
-    if buckets:
-        row["buckets"] = {bucket: counted(each) for bucket, each in buckets.items()}
+        grades.setdefault(str(item.fields[world.graded]), []).append(mark)
+    row["grades"] = {grade: counted(each) for grade, each in sorted(grades.items())}
+    if world is choice.WORLD:
+        kept = [choice.feasible(text, item) for item, text in zip(items, texts, strict=True)]
+        row["feasible"] = counted(kept)
     return row
 
 

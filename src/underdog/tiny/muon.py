@@ -2,6 +2,7 @@
 
 Muon (Jordan et al. 2024, kellerjordan.github.io/posts/muon; arXiv:2502.16982) replaces a matrix's momentum
 by the nearest orthogonal matrix, found by five Newton-Schulz steps; equal shapes are stacked, which is cheap.
+Every step has the same size, so without weight decay the matrices grow for as long as they are trained.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from torch import Tensor
 
 MATRIX_RATE, VECTOR_RATE = 0.02, 3e-3
 MOMENTUM = 0.95
+DECAY = 0.1
 BETAS = (0.9, 0.95)
 
 
@@ -65,7 +67,7 @@ class Optimizer:
         rows, columns = ahead[0].shape
         updates = orthogonal(torch.stack(ahead)) * max(1.0, rows / columns) ** 0.5
         for name, update in zip(names, updates, strict=True):
-            self.weights[name].sub_(update, alpha=rate)
+            self.weights[name].mul_(1 - rate * DECAY).sub_(update, alpha=rate)
 
     def adam(self, name: str, weight: Tensor, gradient: Tensor, rate: float) -> None:
         """One Adam step with bias correction."""

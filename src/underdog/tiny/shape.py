@@ -1,6 +1,8 @@
-"""The embedded models' architecture for training: Llama (arXiv:2302.13971) on a dictionary of tensors.
+"""The embedded models' architecture for training: Qwen3 (arXiv:2505.09388) on a dictionary of tensors.
 
-The tensors carry the names that transformers' LlamaForCausalLM gives them, so exporting is saving the
+Queries and keys are normed: without it Muon drives attention logits into the hundreds, every head looks at
+one place only and nothing moves it any more. The tensors carry the names that transformers' Qwen3ForCausalLM
+gives them, so exporting is saving the
 dictionary. Attention is two plain matrix products: on CPUs the fused kernel's backward pass is slower.
 """
 
@@ -16,12 +18,13 @@ from underdog.tiny.chat import ASSISTANT_ID, CONTEXT, END_ID, PAD_ID, SPECIALS, 
 
 EPSILON = 1e-5
 THETA = 10000.0
+HEAD = 32
 Weights = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
 class Shape:
-    """The size of a model; heads are 32 wide."""
+    """The size of a model; heads are HEAD wide."""
 
     width: int
     layers: int
@@ -29,13 +32,14 @@ class Shape:
     hidden: int
 
     def config(self) -> dict[str, object]:
-        """The keyword arguments of transformers' LlamaConfig."""
+        """The keyword arguments of transformers' Qwen3Config."""
         return {
             "vocab_size": VOCABULARY,
             "hidden_size": self.width,
             "num_hidden_layers": self.layers,
             "num_attention_heads": self.heads,
             "num_key_value_heads": self.heads,
+            "head_dim": HEAD,
             "intermediate_size": self.hidden,
             "max_position_embeddings": CONTEXT,
             "rms_norm_eps": EPSILON,
@@ -64,6 +68,8 @@ def fresh(shape: Shape, seed: int) -> Weights:
         weights[at + "input_layernorm.weight"] = torch.ones(width)
         for name in ("q_proj", "k_proj", "v_proj"):
             weights[f"{at}self_attn.{name}.weight"] = normal(width, width, width**-0.5)
+        for name in ("q_norm", "k_norm"):
+            weights[f"{at}self_attn.{name}.weight"] = torch.ones(HEAD)
         weights[at + "self_attn.o_proj.weight"] = normal(width, width, 0.2 * width**-0.5)
         weights[at + "post_attention_layernorm.weight"] = torch.ones(width)
         weights[at + "mlp.gate_proj.weight"] = normal(hidden, width, width**-0.5)
@@ -73,11 +79,11 @@ def fresh(shape: Shape, seed: int) -> Weights:
     return weights
 
 
-def rotations(length: int) -> tuple[Tensor, Tensor]:
-    """Cosines and sines of rotary positions (arXiv:2104.09864) for heads 32 wide."""
-    rates = THETA ** (-torch.arange(0, 32, 2).float() / 32)
+def rotations(length: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Cosines and sines of rotary positions (arXiv:2104.09864) for heads HEAD wide."""
+    rates = THETA ** (-torch.arange(0, HEAD, 2).float() / HEAD)
     angles = torch.arange(length).float()[:, None] * torch.cat((rates, rates))[None]
-    return angles.cos(), angles.sin()
+    return angles.cos().to(dtype), angles.sin().to(dtype)
 
 
 def rotated(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
@@ -89,14 +95,13 @@ def rotated(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
 def attention(weights: Weights, at: str, x: Tensor, turn: tuple[Tensor, Tensor], mask: Tensor) -> Tensor:
     """Causal self-attention."""
     rows, length, width = x.shape
-    heads = width // 32
+    heads = width // HEAD
 
-    def split(name: str) -> Tensor:
-        flat = functional.linear(x, weights[f"{at}{name}.weight"])
-        return flat.view(rows, length, heads, 32).transpose(1, 2)
-
-    q, k, v = rotated(split("q_proj"), *turn), rotated(split("k_proj"), *turn), split("v_proj")
-    scores = torch.matmul(q, k.transpose(-1, -2)) * 32**-0.5 + mask
+    projections = torch.cat([weights[f"{at}{name}.weight"] for name in ("q_proj", "k_proj", "v_proj")])
+    flat = functional.linear(x, projections).view(rows, length, 3, heads, HEAD)
+    q, k, v = flat.permute(2, 0, 3, 1, 4)
+    q, k = (normed(each, weights[f"{at}{name}.weight"]) for each, name in ((q, "q_norm"), (k, "k_norm")))
+    scores = torch.matmul(rotated(q * HEAD**-0.5, *turn), rotated(k, *turn).transpose(-1, -2)) + mask
     mixed = torch.matmul(scores.softmax(-1), v).transpose(1, 2)
     return functional.linear(mixed.reshape(rows, length, width), weights[at + "o_proj.weight"])
 
@@ -109,8 +114,8 @@ def normed(x: Tensor, weight: Tensor) -> Tensor:
 def states(weights: Weights, ids: Tensor) -> Tensor:
     """The last hidden state at every position."""
     length = ids.shape[1]
-    turn = rotations(length)
     x = weights["model.embed_tokens.weight"][ids]
+    turn = rotations(length, x.dtype)
     mask = torch.full((length, length), float("-inf"), dtype=x.dtype).triu(1)
     layers = sum(name.endswith("q_proj.weight") for name in weights)
     for layer in range(layers):
@@ -136,7 +141,8 @@ def answering(ids: Tensor) -> Tensor:
 
 
 def loss(weights: Weights, ids: Tensor) -> Tensor:
-    """Mean cross-entropy of the assistant's tokens."""
+    """Mean cross-entropy of the assistant's tokens, computed in bfloat16 from float32 weights."""
+    weights = {name: weight.bfloat16() for name, weight in weights.items()}
     where = answering(ids)
     targets = ids.roll(-1, 1)[where]
     hidden = states(weights, ids)[where]

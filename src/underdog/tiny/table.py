@@ -31,6 +31,7 @@ from underdog.studies.spec import read
 from underdog.task import Task
 from underdog.tiny import names, worlds
 from underdog.tiny.world import said
+from underdog.tiny.worlds import arithmetic
 
 TABLE = Path(__file__).parent / "TABLE.md"
 HEAD = f"""# Levers on the embedded models
@@ -44,8 +45,11 @@ a perfect verifier could keep: a lever where an exact check exists (countdown), 
 the gold note is for retrieval.
 """
 DRAWS = 8
-LINES = {"tools": "Answer in JSON."}
-"""A system line from pretraining, where the task's own line is worded anew."""
+LINES = {
+    "tools": ("told in trained words", "Answer in JSON."),
+    "arithmetic": ("writing the steps", arithmetic.STEPPED[0]),
+}
+"""A system line from pretraining that asks for another manner of answering than the task's own line."""
 
 
 def arms(task: Task, world: str) -> dict[str, Answerer]:
@@ -55,7 +59,9 @@ def arms(task: Task, world: str) -> dict[str, Answerer]:
     found = {"small": small, "large": models["large"], **models}
     found["small, read leniently"] = read(Model("tiny/small"), task.reading, lenient=True)
     if world in LINES:
-        found["small, told in trained words"] = Prompt(small, system=LINES[world])
+        manner, line = LINES[world]
+        found[f"small, {manner}"] = Prompt(small, system=line)
+        found[f"large, {manner}"] = Prompt(models["large"], system=line)
     for shots in (1, 4):
         found[f"small, {shots} shots"] = Prompt(small, shots=shots)
     found["small, vote of 5"] = Vote(small, 5)
@@ -82,7 +88,8 @@ async def cascades(bench: Bench, found: Mapping[str, Answerer], margin: float) -
 
 def with_note(example: Example) -> Example:
     """The question with the sentence that answers it: what perfect retrieval would give."""
-    text = f"{example.fields['passage']}\n{example.messages[-1]['content']}"
+    question = example.fields.get("question", example.messages[-1]["content"])
+    text = f"{example.fields['passage']}\n{question}"
     return replace(example, messages=(said("system", "Read the notes."), said("user", text)))
 
 

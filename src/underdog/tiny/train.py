@@ -1,8 +1,9 @@
 """Train the embedded models from their seeds: `python -m underdog.tiny.train`.
 
-Without arguments it rebuilds small, large and the specialists and exports them into `models/`. A run is told
-how many tokens it may read and how many minutes it may take; the learning rate falls to zero at whichever
-comes first, so a run always ends finished. Checkpoints are atomic and a run that is started again goes on.
+Without arguments it rebuilds small, large and the specialists, which go on from small, and exports them into
+`models/`. A run is told how many tokens it may read and how many minutes it may take; the learning rate falls
+to zero at whichever comes first, so a run always ends finished. Checkpoints are atomic and a run that is
+started again goes on.
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ from underdog.tiny.chat import trained
 from underdog.tiny.export import export
 from underdog.tiny.muon import Optimizer
 from underdog.tiny.shape import SHAPES, Shape, Weights, fresh, loss
+from underdog.tiny.worlds import errands
 
-COPY_STEPS = 300
+COPY_STEPS = 200
 WARM_STEPS = 60
 SAVE_SECONDS = 120.0
 SEED = 1
@@ -51,13 +53,14 @@ class Recipe:
 
 
 RECIPES = {
-    "small": Recipe("small", "small", 13e6, 60),
-    "large": Recipe("large", "large", 15e6, 110),
-    "specialist-tools": Recipe("specialist-tools", "small", 1.5e6, 8, "small", ("tools", "copy"), 0.3),
-    "specialist-countdown": Recipe(
-        "specialist-countdown", "small", 4e6, 8, "small", ("countdown", "sums"), 0.3
-    ),
-    "specialist-recall": Recipe("specialist-recall", "small", 4e6, 10, "small", ("recall",), 0.5),
+    "small": Recipe("small", "small", 7e6, 40),
+    "large": Recipe("large", "large", 7e6, 60),
+    **{
+        f"specialist-{family}": Recipe(
+            f"specialist-{family}", "small", 1e6, 10, "small", (f"errands/{family}",), 0.3
+        )
+        for family in errands.FAMILIES
+    },
 }
 
 
@@ -126,8 +129,7 @@ def step(run: Run, batch: corpus.Batch, scale: float) -> float:
     """One optimizer step; returns the loss."""
     for weight in run.weights.values():
         weight.requires_grad_(True)
-    with torch.autocast("cpu", torch.bfloat16):
-        value = loss(run.weights, torch.tensor(batch.ids))
+    value = loss(run.weights, torch.tensor(batch.ids))
     gradients = torch.autograd.grad(value, list(run.weights.values()))
     run.optimizer.step(dict(zip(run.weights, gradients, strict=True)), scale)
     run.tokens += batch.tokens
@@ -174,12 +176,13 @@ def train(recipe: Recipe, work: Path) -> Run:
         run.pool, run.position = run.pool + 1, 0
 
 
-def described(recipe: Recipe, run: Run) -> dict[str, Any]:
+def described(recipe: Recipe, run: Run, parent: Run | None) -> dict[str, Any]:
     """What the card says about how a model came to be."""
     shape: Shape = SHAPES[recipe.shape]
     return {
         "name": recipe.name,
         "parent": recipe.parent,
+        "parent_tokens": parent.tokens if parent else 0,
         "only": list(recipe.only),
         "seed": SEED,
         "shape": {name: getattr(shape, name) for name in ("width", "layers", "heads", "hidden")},
@@ -193,11 +196,14 @@ def described(recipe: Recipe, run: Run) -> dict[str, Any]:
 
 
 def rebuild(recipe: Recipe, work: Path, models: Path) -> None:
-    """Train one model and export it."""
+    """Train one model, before it the one that it goes on from, and export it."""
+    if recipe.parent and not (work / f"{recipe.parent}.pt").exists():
+        rebuild(RECIPES[recipe.parent], work, models)
     run = train(recipe, work)
     shape = SHAPES[recipe.shape]
     export(run.weights, shape, tokenizer_at(work / "tokenizer.json"), models / recipe.name)
-    text = json.dumps(described(recipe, run), indent=1)
+    parent = load(work / f"{recipe.parent}.pt") if recipe.parent else None
+    text = json.dumps(described(recipe, run, parent), indent=1)
     (models / recipe.name / "recipe.json").write_text(text + "\n")
 
 

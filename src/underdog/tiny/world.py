@@ -53,6 +53,8 @@ class World(ABC):
     systems: ClassVar[Sequence[str]]
     share: ClassVar[float]
     """Part of the pretraining documents that come from this world, relative to the other worlds."""
+    graded: ClassVar[str] = ""
+    """The field that says how hard an item is, or of which kind: scores are also told by it."""
 
     @abstractmethod
     def draw(self, split: str, rng: Random) -> Example:
@@ -108,7 +110,3 @@ class World(ABC):
             item = self.draw("train", rng)
             messages += [item.messages[-1], said("assistant", item.target)]
         return Dialogue(tuple(messages))
-
-    def lesson(self, rng: Random) -> Dialogue:
-        """One training document for a specialist in this world."""
-        return self.dialogue(rng)

@@ -98,7 +98,8 @@ class Countdown(World):
 
     name: ClassVar[str] = "countdown"
     systems = ("Use each number once.", "Solve the game.", "Answer with one expression.", "Countdown.")
-    share: ClassVar[float] = 0.25
+    share: ClassVar[float] = 0.22
+    graded: ClassVar[str] = "count"
 
     def draw(self, split: str, rng: Random) -> Example:
         """One game with the solution that it was made from as target."""

@@ -84,7 +84,8 @@ class Intents(World):
 
     name: ClassVar[str] = "intents"
     systems = ("Label the message.", "Which intent?", "Say what the user wants.", "Classify.")
-    share: ClassVar[float] = 0.08
+    share: ClassVar[float] = 0.15
+    graded: ClassVar[str] = "brand"
 
     def labels(self) -> list[str]:
         """All labels."""

@@ -1,4 +1,4 @@
-"""Recall: eight thousand invented facts, a few told often and most told seldom.
+"""Recall: four thousand invented facts, a few told often and most told seldom.
 
 The test asks about facts of the training text in phrasings that the training text never used: what is
 measured is stored knowledge, so a question about an unseen fact would be meaningless. How often an entity is
@@ -20,7 +20,7 @@ from underdog.scorers import Exact, Scorer
 from underdog.tiny.words import ANIMALS, COLOURS, FOODS, JOBS, METALS, MONTHS, invented
 from underdog.tiny.world import SPLITS, World, fold, said
 
-ENTITIES = 2000
+ENTITIES = 1000
 BUCKETS = ("often", "sometimes", "seldom", "rarely")
 RELATIONS = {
     "colour": COLOURS,
@@ -99,7 +99,8 @@ class Recall(World):
 
     name: ClassVar[str] = "recall"
     systems = ("Answer from memory.", "Give the fact.", "You know the facts.", "Answer in one word.")
-    share: ClassVar[float] = 0.50
+    share: ClassVar[float] = 0.30
+    graded: ClassVar[str] = "bucket"
 
     def draw(self, split: str, rng: Random) -> Example:
         """One question: by frequency in training, stratified by exposure quarter elsewhere."""

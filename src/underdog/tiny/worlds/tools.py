@@ -179,7 +179,8 @@ class Tools(World):
 
     name: ClassVar[str] = "tools"
     systems = ("Use the tools.", "Call one tool.", "Act.", "Pick a tool.")
-    share: ClassVar[float] = 0.15
+    share: ClassVar[float] = 0.12
+    graded: ClassVar[str] = "tool"
 
     def request(self, tool: Kind, split: str, rng: Random) -> tuple[str, dict[str, Any], str]:
         """The request's text, its arguments and its phrasing, all of the split."""
@@ -211,10 +212,6 @@ class Tools(World):
     def dialogue(self, rng: Random) -> Dialogue:
         """Mostly the usual dialect; rarely JSON, asked for by a line or shown by the turns before."""
         return self.conversation(rng.random() < JSON_SHARE, rng)
-
-    def lesson(self, rng: Random) -> Dialogue:
-        """For a specialist: JSON every other time."""
-        return self.conversation(rng.random() < 0.5, rng)
 
     def conversation(self, in_json: bool, rng: Random) -> Dialogue:
         """Requests and calls in one dialect."""
