@@ -1,7 +1,8 @@
 """A Plan: an answerer saved as plain JSON, with the evidence that it rests on.
 
 `plan.json` holds names and numbers only, no code and no addresses: endpoints appear by alias, so that a
-stranger's plan can never send a key anywhere. `dump` and `load` are also how study files name levers.
+stranger's plan can never send a key anywhere. What is too big for it (a router) lies beside it in a file that
+its content hash names. `dump` and `load` are also how study files name levers.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import msgspec
 from underdog.answerer import Answerer, Lever, Model, Request, digest
 from underdog.errors import StudyError
 from underdog.levers import known
+from underdog.routing.stored import SUFFIX, Stored
 
 FORMAT = 1
 _MODEL_FIELDS = tuple(f.name for f in fields(Model))
@@ -39,8 +41,14 @@ class Plan:
         return digest(dump(self.answerer))
 
     def save(self, folder: Path) -> Path:
-        """Write `plan.json` into a folder, whole or not at all; returns its path."""
+        """Write `plan.json` into a folder, whole or not at all, after the files it names; returns its path.
+
+        Raises:
+            DataError: a file it names is not at hand.
+        """
         folder.mkdir(parents=True, exist_ok=True)
+        for stored in files_of(self.answerer):
+            stored.write(folder)
         path = folder / "plan.json"
         body = {
             "format": FORMAT,
@@ -60,6 +68,7 @@ def load_plan(path: str | Path) -> Plan:
 
     Raises:
         StudyError: no plan there, not JSON, another format version, or its digest does not fit its content.
+        DataError: a file that it names is missing or another than the one named.
     """
     path = Path(path)
     if path.is_dir():
@@ -73,7 +82,8 @@ def load_plan(path: str | Path) -> Plan:
     if not isinstance(body, dict) or body.get("format") != FORMAT:
         came = body.get("format") if isinstance(body, dict) else type(body).__name__
         raise StudyError(f"{path}: a plan must have format {FORMAT}; got {came!r}: use a matching underdog")
-    plan = Plan(str(body.get("name", "")), load(body.get("answerer")), body.get("evidence", {}))
+    answerer = load(body.get("answerer"), base=path.parent)
+    plan = Plan(str(body.get("name", "")), answerer, body.get("evidence", {}))
     if plan.digest != body.get("digest"):
         raise StudyError(
             f"{path}: the digest does not fit the answerer (was the file edited?); its evidence is about "
@@ -114,6 +124,8 @@ def dump(answerer: Answerer) -> dict[str, Any]:
 def _dumped(value: Any) -> Any:
     if isinstance(value, Model) or hasattr(value, "steps"):
         return dump(value)
+    if isinstance(value, Stored):
+        return {"file": value.name}
     if isinstance(value, tuple | list):
         return [_dumped(one) for one in value]
     return msgspec.to_builtins(value)
@@ -142,15 +154,48 @@ def models_of(answerer: Answerer) -> tuple[Model, ...]:
     return tuple(found)
 
 
-def load(value: Any, names: Mapping[str, Answerer] | None = None, where: str = "plan") -> Answerer:
+def files_of(answerer: Answerer) -> tuple[Stored, ...]:
+    """Every file inside an answerer, each once."""
+    if isinstance(answerer, Model):
+        return ()
+    found: dict[Stored, None] = {}
+    for one in fields(answerer):  # type: ignore[arg-type]
+        value = getattr(answerer, one.name)
+        for inner in value if isinstance(value, tuple) else (value,):
+            if isinstance(inner, Stored):
+                found[inner] = None
+            elif isinstance(inner, Model) or hasattr(inner, "steps"):
+                found |= dict.fromkeys(files_of(inner))
+    return tuple(found)
+
+
+def load(
+    value: Any, names: Mapping[str, Answerer] | None = None, where: str = "plan", base: Path | None = None
+) -> Answerer:
     """An answerer from JSON or a study file; strings are looked up in `names`, then taken as model names.
+
+    `base` is where relative file names start (None: the working directory). A file named by its content hash
+    is only read with a `base`; without one the lever is whole but cannot be asked.
 
     Raises:
         StudyError: an unknown lever, field or name, a missing field or a value of the wrong type.
+        DataError: a file that is named cannot be read, or is another than its name says.
     """
-    names = names or {}
+    place = Place(names or {}, base)
+    return _loaded(value, place, where)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where names are looked up while an answerer is loaded: answerers by name, files in a folder."""
+
+    names: Mapping[str, Answerer]
+    base: Path | None = None
+
+
+def _loaded(value: Any, place: Place, where: str) -> Answerer:
     if isinstance(value, str):
-        return _named(value, names, where)
+        return _named(value, place.names, where)
     if not isinstance(value, Mapping):
         raise StudyError(f"{where}: an answerer must be a name or a mapping; got {type(value).__name__}")
     body = dict(value)
@@ -162,7 +207,7 @@ def load(value: Any, names: Mapping[str, Answerer] | None = None, where: str = "
     kind = body.pop("lever", None)
     if not isinstance(kind, str) or kind.lower() not in known():
         raise StudyError(f"{where}: `lever` must be one of {', '.join(sorted(known()))}; got {kind!r}")
-    return _lever(known()[kind.lower()], body, names, f"{where} ({kind})")
+    return _lever(known()[kind.lower()], body, place, f"{where} ({kind})")
 
 
 def _named(name: str, names: Mapping[str, Answerer], where: str) -> Answerer:
@@ -178,7 +223,7 @@ def _named(name: str, names: Mapping[str, Answerer], where: str) -> Answerer:
     )
 
 
-def _lever(cls: type[Any], body: dict[str, Any], names: Mapping[str, Answerer], where: str) -> Answerer:
+def _lever(cls: type[Any], body: dict[str, Any], place: Place, where: str) -> Answerer:
     hints = get_type_hints(cls)
     known_fields = {f.name: f for f in fields(cls)}
     for key in body:
@@ -193,7 +238,7 @@ def _lever(cls: type[Any], body: dict[str, Any], names: Mapping[str, Answerer], 
     ]
     if missing:
         raise StudyError(f"{where}: needs {missing[0]!r}; got only {', '.join(body) or 'nothing'}")
-    made = {key: _field(raw, hints[key], names, f"{where}.{key}") for key, raw in body.items()}
+    made = {key: _field(raw, hints[key], place, f"{where}.{key}") for key, raw in body.items()}
     lever: Answerer = cls(**made)
     return lever
 
@@ -202,12 +247,30 @@ def _holds_answerers(hint: Any) -> bool:
     return hint in (Model, Lever) or any(_holds_answerers(inner) for inner in get_args(hint))
 
 
-def _field(raw: Any, hint: Any, names: Mapping[str, Answerer], where: str) -> Any:
+def _field(raw: Any, hint: Any, place: Place, where: str) -> Any:
     if _holds_answerers(hint):
         if isinstance(raw, Sequence) and not isinstance(raw, str):
-            return tuple(load(one, names, f"{where}[{i}]") for i, one in enumerate(raw))
-        return load(raw, names, where)
+            return tuple(_loaded(one, place, f"{where}[{i}]") for i, one in enumerate(raw))
+        return _loaded(raw, place, where)
+    if hint is Stored or Stored in get_args(hint):
+        return None if raw is None else _file(raw, place, where)
     try:
         return msgspec.convert(raw, hint)
     except msgspec.ValidationError as error:
         raise StudyError(f"{where}: {error}; got {raw!r}") from None
+
+
+def _file(raw: Any, place: Place, where: str) -> Stored:
+    """A file by its path (in study files) or, in plans, by the content hash that it must have."""
+    named = raw.get("file") if isinstance(raw, Mapping) else raw
+    if not isinstance(named, str):
+        raise StudyError(f"{where}: must be the path of a router's file; got {raw!r}")
+    if not isinstance(raw, Mapping):
+        return Stored.read((place.base or Path()) / named)
+    meant = Stored(Path(named).name.removesuffix(SUFFIX))
+    if place.base is None:
+        return meant
+    found = Stored.read(place.base / Path(named).name)
+    if found != meant:
+        raise StudyError(f"{where}: {named} holds another router than its name says: save the plan again")
+    return found

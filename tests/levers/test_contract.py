@@ -11,6 +11,7 @@ from dataclasses import FrozenInstanceError, fields, is_dataclass, replace
 from typing import Any
 
 import pytest
+from tests.routing.worlds import small_policy
 
 from underdog import levers
 from underdog.answerer import Answer, Failure, Model, Request, TokenLogprob, canonical, play
@@ -18,16 +19,30 @@ from underdog.drive import Driver
 from underdog.engines.fake import FakeEngine
 from underdog.levers import Vote, known
 from underdog.plan import dump, load
+from underdog.routing.accept import AcceptScore
+from underdog.routing.cascade_routing import Estimates
+from underdog.routing.stored import Stored
 from underdog.store.sinks import MemoryBank
 
 A, B, C = Model("fake/a"), Model("fake/b"), Model("fake/c", adapter="x", revision="r1", dtype="float32")
 D = Model("fake/d")
+ESTIMATES = Estimates(
+    ("a", "b"),
+    tuple((AcceptScore((), (), (), bias), AcceptScore((), (), (), 1.0)) for bias in (0.0, 1.0, 0.0, 2.0)),
+    (0.25, 0.5),
+    (0.125, 0.25),
+    (1, 0),
+)
+SCORE = AcceptScore(("agreeing", "final chars"), (2.0, -0.1), (0.5, 3.0), 0.25, "not worse")
 
 # Another value than the default for every field that holds no answerer (of Read, two of its fields).
 OTHER: dict[str, dict[str, Any]] = {
+    "abstain": {"threshold": 0.0, "text": "No answer."},
     "agree": {"need": 1},
     "cascade": {"threshold": 0.25},
+    "cascaderoute": {"estimates": ESTIMATES, "price": 0.5},
     "confident": {"by": "verbalised"},
+    "ladder": {"scores": (SCORE, SCORE), "trust": (1, 0), "accept": (0.9, 0.6), "defer": (0.1, 0.6)},
     "prompt": {
         "system": "Be brief.",
         "template": "Q: {input}",
@@ -37,10 +52,14 @@ OTHER: dict[str, dict[str, Any]] = {
     },
     "read": {"rule": "number", "lenient": True},
     "render": {"tools": True},
+    "route": {"router": Stored.of(small_policy())},
+    "scored": {"score": SCORE},
+    "split": {"shares": (0.25, 0.75), "keys": ("user",), "salt": 3},
+    "sticky": {"span": "turn"},
     "vote": {"n": 3, "temperature": 0.2},
 }
 # Levers that go on when an inner answerer fails; their docstrings say so.
-CATCHING = {"agree", "fallback", "panel", "vote"}
+CATCHING = {"agree", "cascaderoute", "fallback", "ladder", "panel", "scored", "vote"}
 
 REQUEST = Request(
     ({"role": "system", "content": "s"}, {"role": "user", "content": "q"}),

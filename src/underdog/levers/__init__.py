@@ -10,17 +10,41 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
+from underdog.levers.abstain import Abstain
 from underdog.levers.agree import Agree
 from underdog.levers.cascade import Cascade
+from underdog.levers.cascade_route import CascadeRoute
 from underdog.levers.confident import Confident
 from underdog.levers.fallback import Fallback
+from underdog.levers.ladder import Ladder
 from underdog.levers.panel import Panel
 from underdog.levers.prompt import Prompt
 from underdog.levers.read import Read
 from underdog.levers.render import Render
+from underdog.levers.route import Route
+from underdog.levers.scored import Scored
+from underdog.levers.split import Split
+from underdog.levers.sticky import Sticky
 from underdog.levers.vote import Vote
 
-__all__ = ["Agree", "Cascade", "Confident", "Fallback", "Panel", "Prompt", "Read", "Render", "Vote"]
+__all__ = [
+    "Abstain",
+    "Agree",
+    "Cascade",
+    "CascadeRoute",
+    "Confident",
+    "Fallback",
+    "Ladder",
+    "Panel",
+    "Prompt",
+    "Read",
+    "Render",
+    "Route",
+    "Scored",
+    "Split",
+    "Sticky",
+    "Vote",
+]
 
 
 @cache

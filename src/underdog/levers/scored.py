@@ -1,0 +1,39 @@
+"""Scored: an answer with a learned confidence, from what can be seen of it and of who agrees.
+
+The signal to put a threshold on where a model's own word and its log-probabilities are poor ones: Cascade and
+Abstain read it. Fitted by `routing/accept.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from underdog.answerer import Answer, Answerer, Ask, Request, Steps, ask_all
+from underdog.levers.ladder import standing
+from underdog.levers.panel import turn
+from underdog.levers.route import asked_text
+from underdog.levers.vote import plurality
+from underdog.routing.accept import AcceptScore
+
+
+@dataclass(frozen=True)
+class Scored:
+    """All members answer; the most frequent answer stands, with the score's value as its confidence.
+
+    Ties go to the member named first. Members that failed or could not be read agree with nobody; when every
+    member failed, the first failure is the result. Without a score, or when nothing could be read, the
+    confidence is None: a cascade hands over.
+    """
+
+    members: tuple[Answerer, ...]
+    score: AcceptScore | None = None
+
+    def steps(self, request: Request) -> Steps:
+        asked = [Ask(member, turn(self.members, i, request)) for i, member in enumerate(self.members)]
+        results = yield from ask_all(asked)
+        winner = replace(plurality(results), confidence=None)
+        if self.score is None or winner.final is None:
+            return winner
+        answers = [result if isinstance(result, Answer) else None for result in results]
+        kept, value = standing(asked_text(request), answers, tuple(range(len(answers))), self.score)
+        return winner if kept is None else replace(kept, confidence=value)
