@@ -129,6 +129,8 @@ def priced(home, address="http://127.0.0.1:9/v1"):
 
 # Getting in
 
+VERBS = ("study", "check", "serve", "report", "diagnose", "label", "compare", "explain", "route")
+
 
 def test_help_names_every_verb_and_loads_nothing_heavy(home):
     script = (
@@ -140,7 +142,7 @@ def test_help_names_every_verb_and_loads_nothing_heavy(home):
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert "heavy: [] code: 0" in done.stdout
-    for verb in ("study", "check", "serve", "report"):
+    for verb in VERBS:
         assert f"\n  {verb} " in done.stdout
 
 
@@ -149,7 +151,7 @@ def test_the_version_is_told():
     assert (done.exit_code, done.stdout) == (0, f"underdog {__version__}\n")
 
 
-@pytest.mark.parametrize("verb", ["study", "check", "serve", "report"])
+@pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_explains_itself(verb):
     done = underdog(verb, "--help")
     assert done.exit_code == 0 and "Usage: " in done.stdout
@@ -164,7 +166,7 @@ def test_a_study_goes_from_proof_to_verdict_and_leaves_its_files(studied, home):
     told = [studied.stdout.index(word) for word in order]
     assert told == sorted(told)
     written = {path.name for path in (home / "runs" / "tickets").iterdir()}
-    assert written == {"findings.json", "trials.jsonl", "plan.json"}
+    assert written == {"findings.json", "trials.jsonl", "examples.jsonl", "plan.json"}
 
 
 def test_the_report_of_a_finished_run_is_the_one_that_the_study_ended_with(studied):

@@ -24,12 +24,12 @@ SOURCE = ROOT / "src"
 ORDER = (
     *("trial", "errors", "answerer", "statistics"),
     *("budget", "logprobs", "endpoint", "example", "reading"),
-    *("scorers", "data", "levers", "task", "proof", "tiny"),
+    *("scorers", "data", "routing", "levers", "task", "proof", "tiny"),
     *("plan", "store", "wire", "config", "prices", "terms", "engines"),
     *("lane", "drive"),
-    *("studies", "tiny.table"),
-    *("report", "gateway"),
-    *("checking", "studying"),
+    *("studies", "tiny.table", "tiny.diagnosed"),
+    *("report", "gateway", "labelling"),
+    *("checking", "studying", "comparing", "explaining", "advising", "diagnosing"),
     "cli",
 )
 # What the order alone would allow, and still must not be: (room, rooms it never reaches, also indirectly).

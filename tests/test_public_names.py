@@ -16,7 +16,10 @@ NAMES = [
     *("Request", "Sampling", "Settings", "Spend", "Task", "Tool", "UnderdogError", "__version__"),
     *("ask", "ask_all", "load_plan", "load_study", "load_task", "play", "study"),
 ]
-LEVERS = ["Agree", "Cascade", "Confident", "Fallback", "Panel", "Prompt", "Read", "Render", "Vote"]
+LEVERS = [
+    *("Abstain", "Agree", "Cascade", "CascadeRoute", "Confident", "Fallback", "Ladder", "Panel", "Prompt"),
+    *("Read", "Render", "Route", "Scored", "Split", "Sticky", "Vote"),
+]
 SCORERS = [
     *("contains", "exact", "json", "judge", "label", "list_f1", "number", "python", "regex"),
     *("set_f1", "token_f1", "tool_call"),

@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from benchmarks.truth import intervals, metrics, peeking, promises, verdicts
+from benchmarks.truth import intervals, metrics, peeking, promises, race, replays, verdicts
 from benchmarks.truth.table import Table
 
 PARTS: dict[str, Callable[[int, int], list[Table]]] = {
@@ -20,6 +20,8 @@ PARTS: dict[str, Callable[[int, int], list[Table]]] = {
     "metrics": metrics.tables,
     "peeking": peeking.tables,
     "promises": promises.tables,
+    "race": race.tables,
+    "replays": replays.tables,
     "verdicts": verdicts.tables,
 }
 

@@ -64,6 +64,11 @@ class Purse:
             return False
         raise BudgetSpent(short)
 
+    def has_room(self, bound: Spend, seconds: float | None = None) -> bool:
+        """Whether work that costs this at most still fits; time that is not known is taken to fit."""
+        late = self._deadline is not None and self._clock() + (seconds or 0.0) >= self._deadline
+        return not late and self._shortfall(bound) is None
+
     def settle(self, bound: Spend, actual: Spend) -> None:
         """Give back a reservation and count what was really spent."""
         self.pending -= 1

@@ -97,6 +97,33 @@ def study(
 
 
 @app.command()
+def diagnose(
+    file: Annotated[Path, typer.Argument(metavar="STUDY", help="The study, a YAML file.")],
+    n: Annotated[int | None, typer.Option("--n", min=1, help="Look at so many examples at most.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Prove the task, forecast, stop.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Ask again what the bank already holds.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Agree to the forecast's cost.")] = False,
+    out: Annotated[Path | None, typer.Option(help="The run's folder.", show_default="runs/NAME")] = None,
+    store: Annotated[
+        Path | None, typer.Option(help="The bank of calls.", show_default=".underdog/store.sqlite")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say the findings only.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the diagnosis as JSON.")] = False,
+) -> None:
+    """Say from few calls what a task is bound by, and which levers are worth trying on it.
+
+    Takes at most a fifth of the study's budget; the study finds these calls again and pays none twice.
+    """
+    with edge():
+        from underdog.diagnosing import conduct
+        from underdog.studying import Asked
+
+        asked = Asked(file, dry_run, fresh, yes, quiet, json, out=out, store=store)
+        code = conduct(asked, n)
+    raise typer.Exit(code)
+
+
+@app.command()
 def check(
     what: Annotated[
         list[str] | None,
@@ -150,3 +177,111 @@ def report(
             print(saved_text(run), end="")
         else:
             show(findings, run, page())
+
+
+@app.command()
+def label(
+    run: Run,
+    arm: Annotated[
+        str | None, typer.Option(help="Whom to hold against large.", show_default="the plan")
+    ] = None,
+    port: Annotated[int, typer.Option(help="The port of 127.0.0.1; 0 takes a free one.")] = 8322,
+    labeller: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Who labels.", show_default="the user's name")
+    ] = None,
+    standing: Annotated[
+        bool, typer.Option("--standing", help="Say what the labels show so far, and serve nothing.")
+    ] = False,
+) -> None:
+    """Say who is right where the plan and large disagree, in a local page, until the verdict is told."""
+    with edge():
+        from underdog.labelling import serving
+
+        if standing:
+            print("\n".join(serving.told(*serving.where_it_stands(run, arm)[:2])))
+        else:
+            serving.serve(run, arm, port=port, labeller=labeller)
+
+
+@app.command()
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder.")],
+    second: Annotated[Path, typer.Argument(metavar="RUN", help="The one held against it.")],
+    json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON.")] = False,
+) -> None:
+    """Hold a run against another, arm by arm on the examples that both asked, and say what changed."""
+    with edge():
+        from underdog.comparing import compare_runs
+        from underdog.report.compared import show_compared
+        from underdog.report.json_text import json_text
+        from underdog.report.page import page
+
+        found = compare_runs(first, second)
+        if json:
+            print(json_text(found))
+        else:
+            show_compared(found, page())
+
+
+@app.command()
+def explain(
+    run: Run,
+    item: Annotated[
+        str, typer.Argument(metavar="ITEM", help="An example: its id, how it begins, or number.")
+    ],
+    store: Annotated[
+        Path | None, typer.Option(help="The bank of calls.", show_default=".underdog/store.sqlite")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the trail as JSON.")] = False,
+) -> None:
+    """Show all that happened to one example: what was asked, each call, how it was read and scored."""
+    with edge():
+        from underdog.explaining import explain_item
+        from underdog.report.explained import show_explained
+        from underdog.report.json_text import json_text
+        from underdog.report.page import page
+
+        found = explain_item(run, item, store)
+        if json:
+            print(json_text(found))
+        else:
+            show_explained(found, page())
+
+
+@app.command()
+def route(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OUTCOMES", help="A row for each question and answerer: .parquet, .jsonl, .csv."
+        ),
+    ],
+    questions: Annotated[
+        Path | None, typer.Option(help="A second file: each question's text, category, group.")
+    ] = None,
+    default: Annotated[
+        str | None, typer.Option(help="The answerer to fall back on.", show_default="the best one")
+    ] = None,
+    margin: Annotated[float, typer.Option(min=0.0001, max=0.5, help="How much may be lost to save.")] = 0.02,
+    seed: Annotated[int, typer.Option(help="Of the split and the folds.")] = 0,
+    embedder: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="Makes the vectors, such as hf/NAME.", show_default="offline"),
+    ] = None,
+    store: Annotated[
+        Path | None, typer.Option(help="Where vectors are recorded.", show_default=".underdog/store.sqlite")
+    ] = None,
+    save: Annotated[Path | None, typer.Option(help="Where to write the policy, if one is advised.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the advice as JSON.")] = False,
+) -> None:
+    """Say from recorded outcomes whether routing between answerers pays, and how.
+
+    Routers are fitted on 70 % of the questions and judged on the others, against what needs no router.
+    """
+    with edge():
+        from underdog.advising import Wanted, advise
+        from underdog.report.page import page
+        from underdog.store import DEFAULT_PATH
+
+        wanted = Wanted(file, questions, default, margin, seed, embedder, store or DEFAULT_PATH, save, json)
+        advise(wanted, page())

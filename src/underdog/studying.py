@@ -10,11 +10,11 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 import typer
@@ -29,13 +29,16 @@ from underdog.report.page import page
 from underdog.report.saved import read_findings, saved_text
 from underdog.report.text import show, verdict_of
 from underdog.store import DEFAULT_PATH
+from underdog.studies.diagnosis.record import advice_in
 from underdog.studies.findings import plain
 from underdog.studies.forecast import Forecast
-from underdog.studies.run import Result, Settings, run
+from underdog.studies.run import Settings, run
 from underdog.studies.spec import Spec, load_study
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -61,20 +64,20 @@ def conduct(asked: Asked) -> int:
         BudgetSpent: the budget ended first; what was measured is kept.
         KeyboardInterrupt: the user stopped it and has been told how to go on.
     """
-    spec = _spec(asked)
-    folder = _folder(asked, spec)
+    spec = spec_of(asked)
+    folder = folder_of(asked, spec)
     talk = page(stderr=asked.json, quiet=asked.quiet)
     consent = Consent(asked, spec.budget, talk)
-    watch = _watch(asked, talk)
+    watch = watch_of(asked, talk)
     settings = Settings(
-        store=asked.store or DEFAULT_PATH, folder=folder, fresh=asked.fresh, consent=consent, progress=watch
+        store=asked.store or DEFAULT_PATH,
+        folder=folder,
+        fresh=asked.fresh,
+        consent=consent,
+        progress=watch,
+        advice=advice_in(folder, spec.digest),
     )
-    try:
-        with watch:
-            result = asyncio.run(_interruptible(spec, settings, watch))
-    except asyncio.CancelledError:
-        print(_stopped(watch, asked.fresh), file=sys.stderr)
-        raise KeyboardInterrupt from None
+    result = carried_out(run(spec, settings), watch, asked.fresh)
     if result is None:
         return 0 if asked.dry_run else 1
     _print_report(asked, folder)
@@ -113,7 +116,21 @@ class Consent:
         return f"up to {dollars(min(known))}" if known else "an unknown amount (a price is missing)"
 
 
-async def _interruptible(spec: Spec, settings: Settings, watch: Watch) -> Result | None:
+def carried_out(work: Coroutine[Any, Any, T], watch: Watch, fresh: bool) -> T:
+    """Run `work` to its end while `watch` shows it; Ctrl-C stops it, with a word on how to go on.
+
+    Raises:
+        KeyboardInterrupt: the user stopped it and has been told how to go on.
+    """
+    try:
+        with watch:
+            return asyncio.run(_interruptible(work, watch))
+    except asyncio.CancelledError:
+        print(_stopped(watch, fresh), file=sys.stderr)
+        raise KeyboardInterrupt from None
+
+
+async def _interruptible(work: Coroutine[Any, Any, T], watch: Watch) -> T:
     """Run; Ctrl-C cancels it and what is under way is recorded, a second one leaves at once.
 
     Leaving at once loses nothing: the store survives a kill.
@@ -131,16 +148,17 @@ async def _interruptible(spec: Spec, settings: Settings, watch: Watch) -> Result
         loop.call_soon_threadsafe(watch.note, "stopping; Ctrl-C again leaves at once")
 
     with _on_ctrl_c(pressed):
-        return await run(spec, settings)
+        return await work
 
 
-def _spec(asked: Asked) -> Spec:
+def spec_of(asked: Asked) -> Spec:
+    """The study in the file, with the limits of the command line in place of its own."""
     spec = load_study(asked.file)
     limits = {f.name: value for f in fields(Budget) if (value := getattr(asked.budget, f.name)) is not None}
     return replace(spec, budget=replace(spec.budget, **limits))
 
 
-def _folder(asked: Asked, spec: Spec) -> Path:
+def folder_of(asked: Asked, spec: Spec) -> Path:
     """Where the run is written; a study's name may hold what a folder's may not."""
     folder = asked.out or Path("runs") / (re.sub(r"[^\w.-]+", "-", spec.name).strip(".-") or "study")
     if folder.exists() and not folder.is_dir():
@@ -148,7 +166,8 @@ def _folder(asked: Asked, spec: Spec) -> Path:
     return folder
 
 
-def _watch(asked: Asked, talk: Console) -> Watch:
+def watch_of(asked: Asked, talk: Console) -> Watch:
+    """What shows the progress: a live table on a terminal, lines elsewhere, nothing when quiet."""
     if asked.quiet:
         return Watch()
     if talk.is_terminal:

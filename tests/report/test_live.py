@@ -124,6 +124,21 @@ def test_a_real_study_is_watched_from_its_first_stage_to_its_last(tmp_path):
         asyncio.run(run(spec_from(study_of(tmp_path), tmp_path), settings))
         sent = lines.calls_sent
     ended = [found for line in said if (found := re.match(r"(.+), ([\d,]+) of ([\d,]+) trials in", line))]
-    assert len(ended) >= 3 and all(found[2] == found[3] for found in ended)
+    last = {found[1].partition(":")[0]: found for found in ended}
+    assert len(last) >= 3 and all(found[2] == found[3] for found in last.values())
     assert ended[-1][1].startswith("test")
     assert sent and f"{sent:,} calls sent" in said[-1]
+
+
+def test_the_legs_of_a_race_are_one_stage():
+    """Arms that were stopped keep their counts; the next race starts anew."""
+    said = []
+    lines = Lines(said.append, clock=lambda: 0.0)
+    lines.stage("race 1: 30 of 1,240", ["small", "vote"], 60)
+    lines.trial(trial("vote"))
+    lines.stage("race 1: 48 of 1,240", ["small"], 18)
+    assert said == [] and lines.arms["small"].total == 48
+    assert lines.arms["vote"].done == 1 and lines.total == 78
+    lines.stage("race 2: 30 of 1,240", ["cascade"], 30)
+    assert len(said) == 1 and said[0].startswith("race 1: 48 of 1,240, 1 of 78 trials")
+    assert list(lines.arms) == ["cascade"]

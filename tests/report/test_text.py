@@ -86,6 +86,36 @@ def test_the_ladder_says_that_it_is_from_tune_and_is_ranked(result, findings, to
     assert shown == sorted(shown, reverse=True) and len(shown) == 4
 
 
+def test_every_raced_arm_says_how_far_it_came_and_why_no_further(result, findings, told):
+    findings["dropped"] = {"confident": "no confidence"}
+    page = flat("\n".join(section(told(findings), "RACE")))
+    for arm in result.findings.ladder:
+        if arm.name != "large":
+            assert f"{arm.name} after {arm.score.n}: {arm.stopped}" in page
+    assert "confident never measured: no confidence" in page
+    [only] = findings["rounds"]
+    assert f"took {only['calls']} calls; every arm on every example would have taken {only['grid']}" in page
+
+
+def test_a_race_in_folds_says_so(findings, told):
+    assert findings["folds"] == 5
+    assert "fit and tune in 5 folds" in section(told(findings), "LADDER")[0]
+    assert "raced on tune:" in section(told(findings | {"folds": 0}), "LADDER")[0]
+
+
+def test_the_frontier_lists_the_best_arms_cheapest_first_with_the_limits_they_keep(findings, told):
+    findings["limits"] = {"latency_seconds": 4, "dollars_per_request": None, "parameters": None}
+    for point in findings["frontier"]:
+        point["best"] = point["arm"] != "vote"
+        point["needs"]["seconds"] = 0.25
+    lines = section(told(findings), "FRONTIER")
+    shown = [name for line in lines for name in ("small", "cascade", "vote", "large") if f" {name} " in line]
+    expected = [point["arm"] for point in findings["frontier"] if point["arm"] != "vote"]
+    assert shown == expected
+    assert "95 of 100 within" in "".join(lines) and "0.25 s" in "".join(lines)
+    assert "limits that a chosen arm keeps: latency_seconds 4" in lines[-1]
+
+
 def test_a_study_that_fitted_nothing_has_no_ladder(findings, told):
     assert "LADDER" not in told(findings | {"ladder": []})
 

@@ -90,7 +90,7 @@ def load_tokenizer(source: Source) -> Any:
 
 # transformers builds a model under process-wide switches (the meta device among them): two at once spoil each
 # other's weights, sometimes without a word.
-_LOADING = threading.Lock()
+LOADING = threading.Lock()
 
 
 def load(checkpoint: Checkpoint, tokenizer: Any, device: str | None) -> Loaded:
@@ -107,7 +107,7 @@ def load(checkpoint: Checkpoint, tokenizer: Any, device: str | None) -> Loaded:
     shown = progress.is_progress_bar_enabled()
     progress.disable_progress_bar()
     try:
-        with _LOADING:
+        with LOADING:
             model = transformers.AutoModelForCausalLM.from_pretrained(
                 source.name, revision=source.revision, dtype=asked, trust_remote_code=False
             )

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from underdog.terms import Tally
 
 _EVERY = 5.0
+_LEG = re.compile(r": [\d,]+ of [\d,]+$")
 
 
 @dataclass(slots=True)
@@ -71,9 +73,16 @@ class Watch(Progress):
         self._tally, self._purse = tally, purse
 
     def stage(self, name: str, arms: Sequence[str], total: int) -> None:
+        if not self.goes_on(name):
+            self._stage_began = self._now()
+            self.arms = {}
         self.name = name
-        self._stage_began = self._now()
-        self.arms = {arm: ArmCount(total // max(1, len(arms))) for arm in arms}
+        for arm in arms:
+            self.arms.setdefault(arm, ArmCount(0)).total += total // max(1, len(arms))
+
+    def goes_on(self, name: str) -> bool:
+        """Whether this is the next leg of the race under way: `race: 48 of 240` after `race: 30 of 240`."""
+        return bool(_LEG.search(name)) and name.partition(":")[0] == self.name.partition(":")[0]
 
     def trial(self, trial: Trial) -> None:
         self.arms[trial.answerer].add(trial)
@@ -138,6 +147,9 @@ class LiveTable(Watch):
     def stage(self, name: str, arms: Sequence[str], total: int) -> None:
         from rich.live import Live
 
+        if self.goes_on(name):
+            super().stage(name, arms, total)
+            return
         self._close_stage()
         super().stage(name, arms, total)
         self._live = Live(get_renderable=self.table, console=self._console, transient=True)
@@ -188,6 +200,9 @@ class Lines(Watch):
         self._close_stage()
 
     def stage(self, name: str, arms: Sequence[str], total: int) -> None:
+        if self.goes_on(name):
+            super().stage(name, arms, total)
+            return
         self._close_stage()
         super().stage(name, arms, total)
         self._last = self._now()

@@ -40,6 +40,20 @@ def notes(lines: Iterable[tuple[str, str | Text]]) -> Table:
     return grid
 
 
+def entries(lines: Sequence[tuple[str, str]]) -> Table:
+    """Names with a text each, indented like the rows of a table; long texts wrap beside the name."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(width=2)
+    grid.add_column()
+    grid.add_column()
+    for name, text in lines:
+        grid.add_row("", Text(name), Text(text, "dim"))
+    return grid
+
+
 def table(headings: Sequence[str]) -> Table:
     """An empty table: a column for a mark, one for a name, then these, right-aligned."""
     from rich import box

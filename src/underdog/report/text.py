@@ -14,7 +14,7 @@ import msgspec
 
 from underdog.report import figures
 from underdog.report.figures import DASH, LENIENT, count, interval, points
-from underdog.report.page import notes, table, title
+from underdog.report.page import entries, notes, table, title
 from underdog.studies.verdict import Kind, Verdict
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ def verdict_of(findings: Findings) -> Verdict:
 
 def _sections(findings: Findings, folder: Path) -> Iterator[Section]:
     yield _ladder(findings)
+    yield _races(findings)
+    yield _frontier(findings)
     yield _test(findings)
     yield _readings(findings)
     yield _metrics(findings["metrics"])
@@ -59,7 +61,57 @@ def _ladder(findings: Findings) -> Section:
     arms = [arm for arm in findings["ladder"] if not arm["name"].endswith(LENIENT)]
     for arm in sorted(arms, key=lambda arm: arm["score"]["estimate"] or 0.0, reverse=True):
         _arm_row(rows, arm, findings)
-    return [title("LADDER", "measured on tune: it ranks the arms and picks one (→), it proves nothing"), rows]
+    folds = findings.get("folds")
+    where = f"fit and tune in {folds} folds" if folds else "tune"
+    return [
+        title("LADDER", f"raced on {where}: it ranks the arms and picks one (→), it proves nothing"),
+        rows,
+    ]
+
+
+def _races(findings: Findings) -> Section:
+    """How the ladder came about: how far each arm was measured and why no further."""
+    rounds = findings.get("rounds") or ()
+    if not rounds:
+        return []
+    stopped = [
+        (arm["name"], f"after {count(arm['score']['n'])}: {arm['stopped']}") for arm in findings["ladder"]
+    ]
+    unraced = [(name, f"never measured: {why}") for name, why in (findings.get("dropped") or {}).items()]
+    calls = sum(one["calls"] for one in rounds)
+    grid = sum(one["grid"] for one in rounds)
+    spent = f"It took {count(calls)} calls; every arm on every example would have taken {count(grid)}."
+    told = [(name, text) for name, text in stopped if not text.endswith(": ")]
+    ended = f"{_sentence(findings['ended'])} {spent}"
+    return [title("RACE", "why each arm was measured as far as it was"), entries([*told, *unraced]), ended]
+
+
+def _frontier(findings: Findings) -> Section:
+    """Of the raced arms those that no other betters in both cost and score, cheapest first."""
+    from rich.text import Text
+
+    points_ = [point for point in findings.get("frontier") or () if point["best"]]
+    if len(points_) < 2:
+        return []
+    heading = figures.cost_heading(findings["unit"])
+    timed = any(point["needs"]["seconds"] is not None for point in points_)
+    rows = table((heading, "score", *(["95 of 100 within"] if timed else [])))
+    for point in points_:
+        seconds = point["needs"]["seconds"]
+        rows.add_row(
+            "→" if point["arm"] == findings["winner"] else "",
+            Text(point["arm"]),
+            figures.cost(point["cost"], findings["unit"]),
+            Text(interval(point["score"])),
+            *([DASH if seconds is None else f"{seconds:.3g} s"] if timed else []),
+        )
+    limits = {name: value for name, value in (findings.get("limits") or {}).items() if value is not None}
+    kept = ", ".join(f"{name} {value:g}" for name, value in limits.items())
+    return [
+        title("FRONTIER", "of the raced arms, by estimate: no other costs less and scores more"),
+        rows,
+        *([f"limits that a chosen arm keeps: {kept}"] if kept else []),
+    ]
 
 
 def _test(findings: Findings) -> Section:

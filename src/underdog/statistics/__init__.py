@@ -27,8 +27,10 @@ if TYPE_CHECKING:
         certify,
         fewest_pairs,
     )
+    from underdog.statistics.choice import certificate_odds, cheapest_near_best, final_odds
     from underdog.statistics.correction import bonferroni, holm
     from underdog.statistics.gap import gap_closed
+    from underdog.statistics.grid import run_grid, run_race
     from underdog.statistics.intervals import Interval, clopper_pearson, mean_interval, wilson
     from underdog.statistics.metrics import (
         accuracy,
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
         quadratic_kappa,
     )
     from underdog.statistics.mix import Mix, oracle, static_mix
+    from underdog.statistics.monitor import Alarm, Watch, certified_disagreement, restored, watch
     from underdog.statistics.paired import Paired, mcnemar, paired_difference, tango
     from underdog.statistics.power import (
         More,
@@ -46,7 +49,12 @@ if TYPE_CHECKING:
         pairs_to_tell,
         superiority_pairs,
     )
+    from underdog.statistics.racing import Race
+    from underdog.statistics.risk_control import RiskControl, control_risk
     from underdog.statistics.sequential import PairedSequence, running_intervals
+    from underdog.statistics.standing import Claim, Fate, Finish, Leg, Rules, Standing
+    from underdog.statistics.subgroups import certify_subgroups
+    from underdog.statistics.unconditional import noninferiority_bound, noninferiority_p
 
 _HOMES = {
     "bounded": ("bounded_mean",),
@@ -59,8 +67,10 @@ _HOMES = {
         "certify",
         "fewest_pairs",
     ),
+    "choice": ("certificate_odds", "cheapest_near_best", "final_odds"),
     "correction": ("bonferroni", "holm"),
     "gap": ("gap_closed",),
+    "grid": ("run_grid", "run_race"),
     "intervals": ("Interval", "clopper_pearson", "mean_interval", "wilson"),
     "metrics": (
         "accuracy",
@@ -71,6 +81,7 @@ _HOMES = {
         "quadratic_kappa",
     ),
     "mix": ("Mix", "oracle", "static_mix"),
+    "monitor": ("Alarm", "Watch", "certified_disagreement", "restored", "watch"),
     "paired": ("Paired", "mcnemar", "paired_difference", "tango"),
     "power": (
         "More",
@@ -78,29 +89,50 @@ _HOMES = {
         "pairs_to_tell",
         "superiority_pairs",
     ),
+    "racing": ("Race",),
+    "risk_control": ("RiskControl", "control_risk"),
     "sequential": ("PairedSequence", "running_intervals"),
+    "subgroups": ("certify_subgroups",),
+    "unconditional": ("noninferiority_bound", "noninferiority_p"),
+    "standing": ("Claim", "Fate", "Finish", "Leg", "Rules", "Standing"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Alarm",
     "Calibration",
     "Candidate",
     "Certificate",
+    "Claim",
+    "Fate",
+    "Finish",
     "Interval",
+    "Leg",
     "Mix",
     "More",
     "Paired",
     "PairedSequence",
+    "Race",
     "Refusal",
+    "RiskControl",
+    "Rules",
+    "Standing",
+    "Watch",
     "accuracy",
     "auroc",
     "bonferroni",
     "bounded_mean",
     "calibration_curve",
+    "certificate_odds",
     "certificate_pairs",
+    "certified_disagreement",
     "certify",
+    "certify_subgroups",
+    "cheapest_near_best",
     "clopper_pearson",
+    "control_risk",
     "fewest_pairs",
+    "final_odds",
     "gap_closed",
     "holm",
     "kappa",
@@ -109,15 +141,21 @@ __all__ = [
     "mcnemar",
     "mean_interval",
     "metric_interval",
+    "noninferiority_bound",
+    "noninferiority_p",
     "noninferiority_pairs",
     "oracle",
     "paired_difference",
     "pairs_to_tell",
     "quadratic_kappa",
+    "restored",
+    "run_grid",
+    "run_race",
     "running_intervals",
     "static_mix",
     "superiority_pairs",
     "tango",
+    "watch",
     "wilson",
 ]
 

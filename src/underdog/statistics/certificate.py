@@ -6,8 +6,10 @@ passed is certified. Valid when the order, the margin and whatever the candidate
 before these examples were looked at, and future requests come from where these came from. `confidence` is
 that of the promise (one-sided).
 
-Two tests, both exact at any n:
+Three tests, all exact at any n:
 - 0/1 scores: upper Clopper-Pearson bound of the harm minus lower one of the help, half the risk each;
+- 0/1 scores with `test="score"`: the unconditional score test of `unconditional.py`, which needs fewer
+  examples, the more so the more often the plan helps;
 - fractional scores or grouped examples: the betting e-value of `betting.py`, certified from 1/delta on.
 """
 
@@ -16,12 +18,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil, log, sqrt
+from typing import Literal, TypeAlias
 
 import numpy as np
 
 from underdog.statistics.betting import log_wealth
 from underdog.statistics.intervals import clopper_pearson
 from underdog.statistics.quantiles import beta_quantile, check_confidence, normal_quantile
+from underdog.statistics.unconditional import noninferiority_bound, noninferiority_p, score_statistic
 from underdog.statistics.vectors import (
     Floats,
     Groups,
@@ -34,7 +38,12 @@ from underdog.statistics.vectors import (
     score_vector,
 )
 
+Test: TypeAlias = Literal["clopper-pearson", "score"]
+"""How 0/1 scores are tested; fractional scores and grouped examples are always tested by betting."""
+
 _MOST = 10_000_000
+# What the exact score test asks beyond its normal limit, in standard deviations.
+_EXACTNESS = 0.12
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +135,14 @@ class Refusal:
 
 
 def certify(
-    candidates: Sequence[Candidate], margin: float, confidence: float = 0.95
+    candidates: Sequence[Candidate],
+    margin: float,
+    confidence: float = 0.95,
+    test: Test = "clopper-pearson",
 ) -> Certificate | Refusal:
     """Certify the boldest of `candidates`, ordered from safest to boldest, or refuse and name the number.
+
+    `test` is settled before the examples are looked at, as the order is.
 
     Raises:
         ValueError: the margin is not in (0, 1), or there is no candidate.
@@ -139,13 +153,12 @@ def certify(
         raise ValueError("certify needs at least one candidate, ordered from safest to boldest")
     steps: list[Step] = []
     for candidate in candidates:
-        bound = worst_case(candidate, confidence)
-        steps.append(Step(candidate.label, bound, bound < margin))
-        if bound >= margin:
+        steps.append(_step(candidate, margin, confidence, test))
+        if not steps[-1].passed:
             break
     passed = sum(step.passed for step in steps)
     stopped = candidates[passed] if passed < len(candidates) else None
-    needed = None if stopped is None else certificate_pairs(stopped, margin, confidence)
+    needed = None if stopped is None else _needed(stopped, margin, confidence, test)
     if passed == 0:
         return _refuse(candidates[0], margin, confidence, needed, tuple(steps))
     best = candidates[passed - 1]
@@ -158,10 +171,32 @@ def certify(
         margin=margin,
         confidence=confidence,
         bound=steps[passed - 1].bound,
-        method="clopper-pearson difference" if best.tally is None else "betting e-value",
+        method="betting e-value" if best.tally is not None else _METHODS[test],
         steps=tuple(steps),
         next_needed=needed,
     )
+
+
+_METHODS: dict[Test, str] = {
+    "clopper-pearson": "clopper-pearson difference",
+    "score": "exact unconditional score test",
+}
+
+
+def _step(candidate: Candidate, margin: float, confidence: float, test: Test) -> Step:
+    if test == "clopper-pearson" or candidate.tally is not None or candidate.n == 0:
+        bound = worst_case(candidate, confidence)
+        return Step(candidate.label, bound, bound < margin)
+    counts = (candidate.helps, candidate.harms, candidate.n)
+    passed = noninferiority_p(*counts, margin) <= 1.0 - confidence
+    bound = noninferiority_bound(*counts, confidence)
+    return Step(candidate.label, min(bound, margin) if passed else bound, passed)
+
+
+def _needed(candidate: Candidate, margin: float, confidence: float, test: Test) -> int | None:
+    if test == "score" and candidate.tally is None and candidate.n > 0:
+        return _fewest_with(_score_passes, candidate, margin, confidence, 0.8)
+    return certificate_pairs(candidate, margin, confidence)
 
 
 def worst_case(candidate: Candidate, confidence: float = 0.95) -> float:
@@ -191,6 +226,20 @@ def fewest_pairs(margin: float, confidence: float = 0.95) -> int:
     return n + 1 if 1.0 - risk ** (1.0 / n) >= margin else n
 
 
+def certifiable(
+    rates: tuple[float, float],
+    n: int,
+    margin: float,
+    confidence: float = 0.95,
+    test: Test = "clopper-pearson",
+) -> bool:
+    """Whether n examples are more likely than not to certify a plan that helps and harms at these rates."""
+    many = 1_000_000
+    candidate = Candidate("", many, round(rates[0] * many), round(rates[1] * many))
+    passes = _score_passes if test == "score" else _exact_passes
+    return passes(candidate, _check_margin(margin), 1.0 - check_confidence(confidence), 0.0)(n)
+
+
 def certificate_pairs(
     candidate: Candidate, margin: float, confidence: float = 0.95, power: float = 0.8
 ) -> int | None:
@@ -203,6 +252,15 @@ def certificate_pairs(
     if candidate.n == 0:
         return fewest_pairs(margin, confidence)
     passes = _exact_passes if candidate.tally is None else _betting_passes
+    return _fewest_with(passes, candidate, margin, confidence, power)
+
+
+Passes: TypeAlias = Callable[[Candidate, float, float, float], Callable[[int], bool]]
+
+
+def _fewest_with(
+    passes: Passes, candidate: Candidate, margin: float, confidence: float, power: float
+) -> int | None:
     enough = passes(candidate, margin, 1.0 - check_confidence(confidence), normal_quantile(power))
     if not enough(_MOST):
         return None
@@ -225,6 +283,16 @@ def _exact_passes(candidate: Candidate, margin: float, risk: float, z: float) ->
         return upper - lower + spread / sqrt(n) < margin
 
     return enough
+
+
+def _score_passes(candidate: Candidate, margin: float, risk: float, z: float) -> Callable[[int], bool]:
+    """By the normal limit of the score test, with an allowance for its exactness; zero harm exactly."""
+    harm, help_ = candidate.harms / candidate.n, candidate.helps / candidate.n
+    per_item = float(score_statistic(np.array(help_), np.array(harm), 1, margin))
+    lucky = sqrt(harm + help_ - (harm - help_) ** 2) / max(harm + help_, margin - margin**2) ** 0.5
+    limit = normal_quantile(1.0 - risk) + _EXACTNESS + z * lucky
+    least = log(risk * 0.99) / log(1.0 - margin)
+    return lambda n: n >= least and per_item * sqrt(n) <= -limit
 
 
 def _betting_passes(candidate: Candidate, margin: float, risk: float, z: float) -> Callable[[int], bool]:

@@ -7,6 +7,10 @@ from __future__ import annotations
 
 from statistics import NormalDist
 
+import numpy as np
+
+from underdog.statistics.vectors import Floats
+
 _NORMAL = NormalDist()
 
 
@@ -18,6 +22,14 @@ def normal_quantile(probability: float) -> float:
 def normal_tail(z: float) -> float:
     """The share of the standard normal above z."""
     return _NORMAL.cdf(-z)
+
+
+def normal_tails(z: Floats) -> Floats:
+    """The share of the standard normal above each z."""
+    from scipy.special import ndtr
+
+    tails: Floats = ndtr(-z)
+    return tails
 
 
 def two_sided_z(confidence: float) -> float:
@@ -44,6 +56,23 @@ def binomial_at_most(k: int, n: int, probability: float = 0.5) -> float:
     from scipy.special import bdtr
 
     return float(bdtr(k, n, probability)) if k >= 0 else 0.0
+
+
+def binomial_mass(k: Floats, n: int, probability: Floats) -> Floats:
+    """P(X = k) of a Binomial(n, probability), elementwise with broadcasting."""
+    from scipy.special import gammaln, xlog1py, xlogy
+
+    ways = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
+    mass: Floats = np.exp(ways + xlogy(k, probability) + xlog1py(n - k, -probability))
+    return mass
+
+
+def binomial_cdf(k: Floats, n: Floats, probability: Floats) -> Floats:
+    """P(X <= k) of a Binomial(n, probability), elementwise with broadcasting; 0 for k below 0."""
+    from scipy.special import bdtr
+
+    share: Floats = np.where(k >= 0, bdtr(np.maximum(k, 0.0), n.astype(np.int64), probability), 0.0)
+    return share
 
 
 def check_confidence(confidence: float) -> float:

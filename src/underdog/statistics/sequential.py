@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from underdog.statistics.betting import lower_bound
+from underdog.statistics.betting import log_wealth, lower_bound
 from underdog.statistics.intervals import Interval, undefined
 from underdog.statistics.quantiles import check_confidence
 from underdog.statistics.vectors import Floats, Ints, score_vector
@@ -47,18 +47,39 @@ class PairedSequence:
         """Differences seen so far."""
         return self._counts.total()
 
+    def above(self, level: float) -> bool:
+        """Whether the interval's low end lies above `level`, at a fortieth of its price."""
+        return self._rejects(level, 1.0)
+
+    def below(self, level: float) -> bool:
+        """Whether the interval's high end lies below `level`."""
+        return self._rejects(-level, -1.0)
+
     @property
     def interval(self) -> Interval:
         """The interval now; undefined before the first difference."""
         if self.n == 0:
             return undefined("no differences yet", 0, self.confidence, _METHOD)
-        values = np.array(sorted(self._counts))
-        counts = np.array([self._counts[v] for v in values.tolist()], dtype=np.float64)
+        values, counts = self._table()
         delta = (1.0 - self.confidence) / 2
         mean = float(counts @ values / counts.sum())
         low = float(lower_bound(values, counts, delta))
         high = -float(lower_bound(-values, counts, delta))
         return Interval(mean, low, high, self.n, self.confidence, _METHOD)
+
+    def _rejects(self, level: float, sign: float) -> bool:
+        """Whether betting that the mean (times `sign`) is above `level` has paid enough."""
+        if self.n == 0:
+            return False
+        values, counts = self._table()
+        if float(counts @ values) * sign <= level * self.n:
+            return False
+        wealth = log_wealth(max(level, -1.0 + 1e-12), sign * values, counts)
+        return float(wealth) >= -float(np.log((1.0 - self.confidence) / 2))
+
+    def _table(self) -> tuple[Floats, Floats]:
+        values = np.array(sorted(self._counts))
+        return values, np.array([self._counts[v] for v in values.tolist()], dtype=np.float64)
 
 
 def running_intervals(

@@ -1,4 +1,4 @@
-"""Where a study is carried out: spec, forecast, measure, fit, certify, judge. `run.py` is the order of it.
+"""Where a study is carried out: spec, forecast, race, certify, judge. `run.py` is the order of it.
 
 Public: `study(task, small=..., large=...)` and `load_study(path)`.
 """

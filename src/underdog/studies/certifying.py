@@ -14,7 +14,7 @@ from underdog.levers.cascade import Cascade
 from underdog.statistics import Candidate, Certificate, Refusal, certify
 from underdog.studies.findings import groups_of
 from underdog.studies.fitting import cascaded, thresholds
-from underdog.studies.measure import Bench, Floats
+from underdog.studies.measure import Bench, Column, Floats
 from underdog.studies.spec import Spec
 
 Ruling = Certificate | Refusal
@@ -46,16 +46,16 @@ async def certify_threshold(
     bench: Bench,
     name: str,
     plan: Answerer,
-    tune: Sequence[Example],
+    seen: Column,
     examples: Sequence[Example],
 ) -> tuple[Answerer, Ruling]:
     """The boldest threshold that keeps the promise, by fixed-sequence testing from the safest on.
 
-    The candidates and their order come from tune. Refused, the plan keeps the threshold that tune chose.
+    The candidates and their order come from `seen`, the first rung's trials in the race. Refused, the plan
+    keeps the threshold that the race chose.
     """
     assert isinstance(plan, Cascade)
-    seen = await bench.measure({f"{name}: first": plan.small}, tune, "thresholds")
-    grid = thresholds(seen[f"{name}: first"].confidences())
+    grid = thresholds(seen.confidences())
     arms = {f"{name}: first": plan.small, "large": spec.read("large")}
     columns = await bench.measure(arms, examples, "certify")
     first, large = columns[f"{name}: first"], columns["large"].scores()
@@ -67,7 +67,7 @@ async def certify_threshold(
     ]
     if not candidates:
         return plan, Refusal(
-            f"{name} never stated a confidence on tune, so no threshold could be tried",
+            f"{name} never stated a confidence in the race, so no threshold could be tried",
             None,
             len(examples),
             spec.margin,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from underdog.studies.measure import Column
+from underdog.trial import Spend
 
 Unit = Literal["dollars", "FLOPs", "tokens"]
 
@@ -32,20 +33,24 @@ def per_request(column: Column, unit: Unit | None) -> float | None:
     """Mean cost of one answer; None when it has no known cost in this unit."""
     if unit is None or not column.trials:
         return None
-    total = column.total()
-    amount = {"dollars": total.dollars, "FLOPs": total.flops, "tokens": total.tokens}[unit]
-    return None if amount is None else amount / len(column.trials)
+    total = amount(column.total(), unit)
+    return None if total is None else total / len(column.trials)
 
 
-def in_words(amount: float | None, unit: Unit | None) -> str:
+def amount(spend: Spend, unit: Unit) -> float | None:
+    """A spend in one unit; None where it is not known."""
+    return {"dollars": spend.dollars, "FLOPs": spend.flops, "tokens": spend.tokens}[unit]
+
+
+def in_words(cost: float | None, unit: Unit | None) -> str:
     """A cost with its unit, for people: $0.0012, 3.4 MFLOPs, 210 tokens, or a dash."""
-    if amount is None or unit is None:
+    if cost is None or unit is None:
         return "—"
     if unit == "dollars":
-        return f"${amount:.3g}"
+        return f"${cost:.3g}"
     if unit == "tokens":
-        return f"{amount:.0f} tokens"
+        return f"{cost:.0f} tokens"
     for factor, prefix in ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M")):
-        if amount >= factor:
-            return f"{amount / factor:.3g} {prefix}FLOPs"
-    return f"{amount:.3g} FLOPs"
+        if cost >= factor:
+            return f"{cost / factor:.3g} {prefix}FLOPs"
+    return f"{cost:.3g} FLOPs"

@@ -11,10 +11,13 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from underdog.answerer import Answerer
 from underdog.example import Example
+from underdog.plan import dump, models_of
 from underdog.statistics import Certificate, Interval, Paired, Refusal, mean_interval
 from underdog.studies.cost import Unit, per_request
 from underdog.studies.forecast import Forecast
+from underdog.studies.limits import Limits, Needs
 from underdog.studies.measure import Column
 from underdog.studies.verdict import Verdict
 from underdog.trial import Spend
@@ -27,7 +30,8 @@ class Arm:
     """One arm on one split. `cost` is the mean of one answer in the study's unit, None when unknown.
 
     `escalated` is the share of answers for which a lever asked the large model; None for single models.
-    Baselines that are computed and not asked (constant, mix, oracle) have no outcomes and no spend.
+    Baselines that are computed and not asked (constant, mix, oracle) have no outcomes and no spend. `stopped`
+    says why an arm of a race was measured no further.
     """
 
     name: str
@@ -38,6 +42,7 @@ class Arm:
     spend: Spend | None = None
     plan: Mapping[str, Any] | None = None
     note: str = ""
+    stopped: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,10 +55,43 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Findings:
-    """Everything a study found. `ladder` is from tune and only ranks; `test` was looked at once.
+class Round:
+    """One race of a study: who stood at the start, who was chosen, and what was shown of it.
 
-    `models` holds what produced each model's answers: versions, and the date of its price.
+    No arm was measured on more than `units` of the `of` groups; the race took `calls` of the `grid` calls
+    that every arm on all of them would have taken.
+    """
+
+    number: int
+    incumbent: str
+    arms: Sequence[str]
+    chosen: str
+    claim: str
+    units: int
+    of: int
+    calls: int
+    grid: int
+
+
+@dataclass(frozen=True)
+class Point:
+    """One arm on the plane of cost and score; `best` when no arm costs no more and scores no less."""
+
+    arm: str
+    score: Interval
+    cost: float | None
+    needs: Needs
+    best: bool
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything a study found. `ladder` is from the race and only ranks; `test` was looked at once.
+
+    `models` holds what produced each model's answers: versions, and the date of its price. `rounds`, `ended`
+    and `dropped` tell the race: each round, why there was no further one, and the levers that were not raced
+    with the reason. `folds` is how many folds fitted levers were raced in, 0 where they learned from fit
+    alone.
     """
 
     name: str
@@ -82,6 +120,12 @@ class Findings:
     fingerprints: Mapping[str, str]
     models: Mapping[str, Mapping[str, str]]
     created: str
+    rounds: Sequence[Round] = ()
+    ended: str = ""
+    dropped: Mapping[str, str] = field(default_factory=dict)
+    folds: int = 0
+    frontier: Sequence[Point] = ()
+    limits: Limits = field(default_factory=Limits)
     format: int = FORMAT
 
     def arm(self, name: str) -> Arm:
@@ -110,24 +154,35 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"findings hold plain data; got {type(value).__name__}")
 
 
-def measured(
-    column: Column,
+def arms_of(
+    columns: Mapping[str, Column],
     examples: Sequence[Example],
+    answerers: Mapping[str, Answerer],
     unit: Unit | None,
     confidence: float,
-    plan: Mapping[str, Any] | None = None,
-    large: Column | None = None,
-) -> Arm:
-    """An arm that was asked, with its interval by group; `large` is given for levers that may ask it."""
-    return Arm(
-        column.arm,
-        mean_interval(column.scores(), confidence, groups_of(examples)),
-        per_request(column, unit),
-        None if large is None else escalated(column, large),
-        column.outcomes(),
-        column.total(),
-        plan,
-    )
+) -> list[Arm]:
+    """The arms that were asked, each on as many of the examples as it was, with intervals by group.
+
+    `large` is among them; what may ask it or another model says how often it did.
+    """
+    by_id = {example.id: example for example in examples}
+    large = models_of(answerers["large"])[0]
+    arms = []
+    for name, column in columns.items():
+        plan = answerers[name]
+        asks = large in models_of(plan) and set(models_of(plan)) != {large}
+        arms.append(
+            Arm(
+                name,
+                mean_interval(column.scores(), confidence, groups_of([by_id[i] for i in column.examples])),
+                per_request(column, unit),
+                escalated(column, columns["large"]) if asks else None,
+                column.outcomes(),
+                column.total(),
+                dump(plan),
+            )
+        )
+    return arms
 
 
 def escalated(column: Column, large: Column) -> float:

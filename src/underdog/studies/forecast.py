@@ -8,7 +8,8 @@ once or not at all.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from math import ceil
 
 from underdog.answerer import Act, Answer, Answerer, Ask, Model, Request, TokenLogprob, play
 from underdog.drive import Driver
@@ -52,6 +53,20 @@ class Forecast:
 
 
 @dataclass(frozen=True)
+class Work:
+    """What will be measured: these arms and the dearest of `one_of` on these examples.
+
+    `most` is the part of those calls that are made at most, `least` that are made at least.
+    """
+
+    arms: Mapping[str, Answerer]
+    examples: Sequence[Example]
+    one_of: Mapping[str, Answerer] = field(default_factory=dict)
+    most: float = 1.0
+    least: float = 1.0
+
+
+@dataclass(frozen=True)
 class _Played:
     least: set[tuple[Model, str]]
     most: set[tuple[Model, str]]
@@ -62,42 +77,45 @@ Pace = Callable[[str], float | None]
 """Seconds that a call of a fingerprint took so far, per unit of concurrency; None where none is recorded."""
 
 
-def forecast(
-    task: Task,
-    work: Sequence[tuple[Mapping[str, Answerer], Sequence[Example]]],
-    driver: Driver,
-    pace: Pace,
-    repeats: int = 1,
-) -> Forecast:
-    """Forecast `work`: pairs of arms and the examples that they will be put to."""
+def forecast(task: Task, work: Sequence[Work], driver: Driver, pace: Pace, repeats: int = 1) -> Forecast:
+    """Forecast what a study will make of its work."""
     least = most = banked = 0.0
     spend, seconds = Spend(), 0.0
     timed = True
-    for arms, examples in work:
-        shown = examples[:_PLAYED]
+    for one in work:
+        shown = one.examples[:_PLAYED]
         if not shown:
             continue
-        scale = len(examples) / len(shown)
-        played = _play(task, arms, shown, repeats)
+        scale = len(one.examples) / len(shown)
+        played = _dearest(task, one, shown, repeats)
         for model, key in played.most:
             lane = driver.lane(model)
             if lane.banked(played.requests[model, key]):
-                banked += scale
+                banked += scale * one.most
                 continue
-            most += scale
-            least += scale * ((model, key) in played.least)
-            spend = spend + _scaled(lane.engine.bound(played.requests[model, key]), scale)
+            most += scale * one.most
+            least += scale * one.least * ((model, key) in played.least)
+            spend = spend + _scaled(lane.engine.bound(played.requests[model, key]), scale * one.most)
             each = pace(lane.engine.fingerprint)
             timed = timed and each is not None
-            seconds += scale * (each or 0.0)
+            seconds += scale * one.most * (each or 0.0)
     return Forecast(
         least_calls=round(least),
-        most_calls=round(most),
+        most_calls=ceil(most),
         banked=round(banked),
         tokens=spend.tokens,
         dollars=spend.dollars,
         seconds=seconds if timed else None,
     )
+
+
+def _dearest(task: Task, work: Work, shown: Sequence[Example], repeats: int) -> _Played:
+    """The play of the arms with the one of `one_of` that makes the most calls, and the least of the least."""
+    plays = [_play(task, {**work.arms, name: arm}, shown, repeats) for name, arm in work.one_of.items()] or [
+        _play(task, work.arms, shown, repeats)
+    ]
+    dearest = max(plays, key=lambda played: len(played.most))
+    return replace(dearest, least=min((played.least for played in plays), key=len))
 
 
 def _play(task: Task, arms: Mapping[str, Answerer], examples: Sequence[Example], repeats: int) -> _Played:

@@ -11,7 +11,6 @@ from typing import Any
 
 from underdog.answerer import Answerer
 from underdog.example import Example
-from underdog.plan import dump, models_of
 from underdog.proof import best_constant
 from underdog.statistics import (
     Interval,
@@ -25,7 +24,7 @@ from underdog.statistics import (
 from underdog.studies.certifying import Ruling, rule
 from underdog.studies.choosing import LENIENT, choose, lenient_twins
 from underdog.studies.cost import Unit, per_request, shared_unit
-from underdog.studies.findings import Arm, Comparison, groups_of, measured
+from underdog.studies.findings import Arm, Comparison, arms_of, groups_of
 from underdog.studies.measure import Bench, Column, Floats
 from underdog.studies.spec import Spec
 from underdog.studies.verdict import Verdict, judge
@@ -60,14 +59,10 @@ async def judge_test(
     interval is then widened for the number looked at, and its certificate is ruled on the same examples at
     that corrected level.
     """
-    columns = await bench.measure({**spec.baselines, **lenient_twins(spec), **candidates}, test, "test")
+    answerers = {**spec.baselines, **lenient_twins(spec), **candidates}
+    columns = await bench.measure(answerers, test, "test")
     unit = shared_unit(list(columns.values()))
-    plans = {name: dump(plan) for name, plan in {**spec.baselines, **candidates}.items()}
-    asking = [name for name in spec.levers if spec.models["large"] in models_of(spec.levers[name])]
-    arms = [
-        measured(c, test, unit, spec.confidence, plans.get(n), columns["large"] if n in asking else None)
-        for n, c in columns.items()
-    ]
+    arms = arms_of(columns, test, answerers, unit, spec.confidence)
     looks = len(candidates)
     level = bonferroni(spec.confidence, looks)
     winner = next(iter(candidates))
@@ -92,7 +87,7 @@ async def judge_test(
     against_lenient = paired_difference(scores[winner], columns["large" + LENIENT].scores(), level, groups)
     return Judged(
         winner=winner,
-        plan={**spec.baselines, **candidates}[winner],
+        plan=answerers[winner],
         certificate=certificate,
         unit=unit,
         arms=[*arms, *extra],

@@ -6,9 +6,9 @@ Knows nothing of levers, splits or verdicts: arms in, columns of trials out.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from underdog.terms import Tally
 from underdog.trial import Outcome, Spend, Trial
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+Arm: TypeAlias = Answerer | Callable[[Example], Answerer]
+"""What is measured under one name: an answerer, or one for each example (a lever fitted fold by fold)."""
 
 
 class Keeper(Protocol):
@@ -106,7 +109,7 @@ class Bench:
         self.progress = progress or Progress()
 
     async def measure(
-        self, arms: Mapping[str, Answerer], examples: Sequence[Example], stage: str
+        self, arms: Mapping[str, Arm], examples: Sequence[Example], stage: str
     ) -> dict[str, Column]:
         """Every arm on every example, `repeats` times. Trials are kept as they come.
 
@@ -117,8 +120,8 @@ class Bench:
         ids = tuple(example.id for example in examples)
         columns = {name: Column(name, ids) for name in arms}
         jobs = [
-            (name, answerer, example, repeat)
-            for name, answerer in arms.items()
+            (name, arm(example) if callable(arm) else arm, example, repeat)
+            for name, arm in arms.items()
             for example in examples
             for repeat in range(self.repeats)
         ]

@@ -18,11 +18,13 @@ from underdog.answerer import Answerer, Model, digest
 from underdog.budget import Budget
 from underdog.errors import StudyError
 from underdog.levers.cascade import Cascade
+from underdog.levers.confident import Confident
 from underdog.levers.prompt import Prompt
 from underdog.levers.read import Read
 from underdog.levers.vote import Vote
 from underdog.plan import dump, load
 from underdog.reading import Reading
+from underdog.studies.limits import Limits
 from underdog.task import Task, task_from
 
 KEYS = (
@@ -36,6 +38,7 @@ KEYS = (
     "repeats",
     "seed",
     "window",
+    "limits",
 )
 # Settings of a model in a study file that are no part of which model it is.
 _DECLARED = ("where", "columns", "recorded_prompts_stand", "cost")
@@ -45,7 +48,10 @@ _RESERVED = ("constant", "mix", "oracle")
 
 @dataclass(frozen=True)
 class Spec:
-    """One study, ready to run. `levers` are as asked for: not yet fitted."""
+    """One study, ready to run. `levers` are as asked for: not yet fitted.
+
+    `named` says whether the study names them; without names the usual ones are tried, round after round.
+    """
 
     name: str
     task: Task
@@ -59,6 +65,8 @@ class Spec:
     window: int = 512
     declared: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     base: Path = field(default_factory=Path.cwd)
+    limits: Limits = field(default_factory=Limits)
+    named: bool = True
 
     def read(self, name: str, lenient: bool = False) -> Read:
         """A model of the study, read as the task says."""
@@ -72,6 +80,7 @@ class Spec:
     @property
     def digest(self) -> str:
         """Content hash of what is measured: models, levers, margin, and the task's examples."""
+        limits = {"limits": msgspec.to_builtins(self.limits)} if self.limits.any else {}
         return digest(
             {
                 "models": {name: dump(model) for name, model in self.models.items()},
@@ -81,6 +90,7 @@ class Spec:
                 "seed": self.seed,
                 "repeats": self.repeats,
                 "examples": [example.id for example in self.task.examples],
+                **limits,
             }
         )
 
@@ -132,6 +142,8 @@ def spec_from(body: Mapping[str, Any], base: Path, where: str = "study") -> Spec
         window=_count(body, "window", 512, where),
         declared=declared,
         base=base,
+        limits=_limits(body.get("limits", {}), where),
+        named=body.get("levers") is not None,
     )
 
 
@@ -142,11 +154,15 @@ def read(model: Model, reading: Reading, lenient: bool = False) -> Read:
 
 
 def default_levers(names: Mapping[str, Answerer]) -> dict[str, Answerer]:
-    """The levers tried when a study names none: demonstrations, votes, and a cascade over the votes."""
+    """The levers of the first round when a study names none: plain ones first.
+
+    Demonstrations, votes, and handing over where votes do not agree or tokens are not likely.
+    """
     small, large = names["small"], names["large"]
     return {
         "shots": Prompt(small, shots=4),
         "vote": Vote(small, 5),
+        "confident": Cascade(Confident(small), large),
         "cascade": Cascade(Vote(small, 5), large),
     }
 
@@ -225,6 +241,16 @@ def _count(body: Mapping[str, Any], key: str, default: int, where: str, least: i
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise StudyError(f"{where}: `{key}` must be a whole number of at least {least}; got {value!r}")
     return value
+
+
+def _limits(value: Any, where: str) -> Limits:
+    known = [item.name for item in fields(Limits)]
+    if not isinstance(value, Mapping) or (set(value) - set(known)):
+        raise StudyError(f"{where}: `limits` must be a mapping of {', '.join(known)}; got {value!r}")
+    for name, amount in value.items():
+        if not isinstance(amount, int | float) or isinstance(amount, bool) or amount <= 0:
+            raise StudyError(f"{where}: limits.{name} must be a number above 0; got {amount!r}")
+    return Limits(**value)
 
 
 def _budget(value: Any, where: str) -> Budget:
