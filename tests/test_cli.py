@@ -344,7 +344,7 @@ def test_an_interrupted_study_says_how_to_go_on_and_goes_on(tickets):
     ) as process:
         assert process.stdout is not None and process.stderr is not None
         for line in process.stdout:
-            if line.startswith("tune"):
+            if line.startswith("race"):
                 process.send_signal(signal.SIGINT)
                 break
         process.stdout.read()

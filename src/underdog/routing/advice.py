@@ -22,7 +22,7 @@ from underdog.routing.judged import Bench, Judged
 from underdog.routing.policy import Policy
 from underdog.routing.routers import families
 from underdog.routing.ruling import Advice, Contender, Goal, Ground, Ruling, faults, rule
-from underdog.routing.seen import Asked, Fitted, Router, Seen, described
+from underdog.routing.seen import Asked, Fitted, Forecast, Router, Seen, described
 from underdog.routing.table import OutcomeTable
 from underdog.routing.usable import usable
 from underdog.statistics.certificate import Candidate, certify
@@ -42,7 +42,7 @@ class Options:
         folds: for cross-validation within the others.
         seed: of the split and the folds.
         coverage: an answerer scored on a smaller share of the questions is left out.
-        most: at most so many questions are cross-validated, and as many judged; fits take all they can use.
+        most: at most so many questions are cross-validated, as many judged, ten times as many learned from.
         routers: by name, with their settings; None tries all of `routers.families`.
         embedder: the name of the checkpoint or endpoint that made the vectors, when some are given.
     """
@@ -53,7 +53,7 @@ class Options:
     folds: int = 5
     seed: int = 0
     coverage: float = 0.9
-    most: int = 50_000
+    most: int = 20_000
     routers: Mapping[str, Sequence[Router]] | None = None
     embedder: str | None = None
 
@@ -125,6 +125,7 @@ def split(
     """
     test = held_out(table.groups, table.categories, options.test, options.seed)
     learned, judged = np.flatnonzero(~test), np.flatnonzero(test)
+    learned = learned[_some(len(learned), 10 * options.most, options.seed)]
     judged = judged[_some(len(judged), options.most, options.seed)]
     fit, rest = table.rows(learned), table.rows(judged)
     if len(set(fit.groups)) < 2 or len(rest) < 2:
@@ -167,7 +168,7 @@ class _Hearing:
         self.options, self.parts = options, parts
         self.alone = singles(parts.fit, options.margin, parts.seen.default)
         self.bench = Bench(parts.rest, self.alone, options.confidence)
-        self._fitted: dict[Router, Fitted] = {}
+        self._known: dict[Router, tuple[Fitted, Forecast]] = {}
         self.ground = self._ground(notes)
 
     def _ground(self, notes: tuple[str, ...]) -> Ground:
@@ -217,8 +218,7 @@ class _Hearing:
     def contender(self, goal: Goal, pick: Pick, confidence: float) -> Contender:
         """What was picked for a goal, fitted on all that is learned from and judged."""
         rest, knob = self.parts.rest, pick.point.knob
-        fitted = self._fit(pick.router)
-        forecast = fitted.forecast(self.parts.asked)
+        fitted, forecast = self._fit(pick.router)
         choice = chosen(forecast, knob)
         row = self.bench.policy(pick.name, f"{described(pick.router)} at {knob:g}", choice, confidence)
         certificate = self.certificate(choice, confidence)
@@ -243,7 +243,7 @@ class _Hearing:
         for name in dict.fromkeys(one.name for one in candidates):
             pick = best(one for one in candidates if one.name == name)
             if pick is not None:
-                choice = chosen(self._fit(pick.router).forecast(self.parts.asked), pick.point.knob)
+                choice = chosen(self._fit(pick.router)[1], pick.point.knob)
                 about = f"{described(pick.router)} at {pick.point.knob:g}"
                 rows.append(self.bench.policy(name, about, choice))
         return rows
@@ -257,10 +257,12 @@ class _Hearing:
         candidate = Candidate.from_differences("the policy", first[known] - second[known], codes)
         return certify([candidate], self.options.margin, confidence)
 
-    def _fit(self, router: Router) -> Fitted:
-        if router not in self._fitted:
-            self._fitted[router] = router.fit(self.parts.seen)
-        return self._fitted[router]
+    def _fit(self, router: Router) -> tuple[Fitted, Forecast]:
+        """A router fitted on all that is learned from, and what it expects of the held-out questions."""
+        if router not in self._known:
+            fitted = router.fit(self.parts.seen)
+            self._known[router] = fitted, fitted.forecast(self.parts.asked)
+        return self._known[router]
 
     def _policy(self, fitted: Fitted, knob: float) -> Policy:
         embedding = self.parts.embedding
