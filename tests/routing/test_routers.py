@@ -28,7 +28,7 @@ from underdog.routing.routers import (
 from underdog.routing.routers.factors import sigmoid
 from underdog.routing.routers.universal import probe_places
 from underdog.routing.saving import made_from, state_of
-from underdog.routing.seen import Asked, Seen, described
+from underdog.routing.seen import Asked, Seen, described, spread
 
 TABLE = specialists(400)
 EMBEDDING = Latent.fit(TABLE.questions, 16)
@@ -247,6 +247,12 @@ def test_costs_are_shares_of_the_dearest_and_gaps_hold_their_answerers_mean() ->
     assert seen.unit == 5.0 and seen.costs.tolist() == [[0.2, 0.8], [0.2, 1.2]]
     unknown = Seen.of(made([[1, 0]], [[1.0, np.nan]]), np.zeros((1, 0), np.float32))
     assert unknown.unit == 0.0 and unknown.costs.tolist() == [[0, 0]]
+
+
+def test_more_rows_than_a_router_can_use_are_thinned_evenly() -> None:
+    assert spread(3, 5).tolist() == [0, 1, 2] and spread(9, 3).tolist() == [0, 4, 8]
+    thin = SEEN.thinned(100)
+    assert len(thin) == len(thin.asked.vectors) == 100 and SEEN.thinned(400) is SEEN
 
 
 def test_settings_are_told_by_what_differs_from_the_defaults() -> None:

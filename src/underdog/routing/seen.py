@@ -64,8 +64,7 @@ class Seen:
 
     def thinned(self, most: int) -> Seen:
         """At most so many of the questions, evenly spread over them."""
-        step = max(1, -(-len(self) // most))
-        return self if step == 1 else self.rows(np.arange(0, len(self), step))
+        return self if len(self) <= most else self.rows(spread(len(self), most))
 
     @property
     def means(self) -> Floats:
@@ -91,6 +90,11 @@ class Router(Protocol):
     """A frozen dataclass of settings; `fit` is deterministic."""
 
     def fit(self, seen: Seen) -> Fitted: ...
+
+
+def spread(n: int, most: int) -> Ints:
+    """At most `most` of n places, evenly spread and ascending."""
+    return np.arange(n) if n <= most else np.linspace(0, n - 1, most).astype(np.int64)
 
 
 def described(router: Any) -> str:

@@ -133,7 +133,7 @@ def spec_from(body: Mapping[str, Any], base: Path, where: str = "study") -> Spec
         name=str(body.get("name", task.name)),
         task=task,
         models=models,
-        levers=_levers(body.get("levers"), names, where),
+        levers=_levers(body.get("levers"), names, where, base),
         margin=_share(body, "margin", 0.02, where),
         confidence=_share(body, "confidence", 0.95, where),
         budget=_budget(body.get("budget", {}), where),
@@ -214,7 +214,7 @@ def _models(value: Any, where: str) -> tuple[dict[str, Model], dict[str, dict[st
     return models, declared
 
 
-def _levers(value: Any, names: Mapping[str, Answerer], where: str) -> dict[str, Answerer]:
+def _levers(value: Any, names: Mapping[str, Answerer], where: str, base: Path) -> dict[str, Answerer]:
     if value is None:
         return default_levers(names)
     if not isinstance(value, Mapping):
@@ -225,7 +225,7 @@ def _levers(value: Any, names: Mapping[str, Answerer], where: str) -> dict[str, 
         if name in names or name in _RESERVED or "~" in str(name):
             raise StudyError(f"{where}: levers.{name}: the name is taken; choose another")
         # Later levers may wrap earlier ones by name.
-        levers[str(name)] = known[str(name)] = load(raw, known, f"{where}: levers.{name}")
+        levers[str(name)] = known[str(name)] = load(raw, known, f"{where}: levers.{name}", base)
     return levers
 
 

@@ -15,7 +15,7 @@ from underdog.routing.seen import Asked, Forecast, Seen
 from underdog.statistics.vectors import Floats, Ints
 
 # As many rows are kept as one decision can look at in well under a millisecond.
-_MOST_ROWS = 8_192
+_MOST_ROWS = 5_000
 _CHUNK = 1_024
 
 

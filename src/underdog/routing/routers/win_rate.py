@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from underdog.routing.embeddings import Vectors
-from underdog.routing.seen import Asked, Forecast, Seen
+from underdog.routing.seen import Asked, Forecast, Seen, spread
 from underdog.statistics.vectors import Floats
 
-_MOST_ROWS = 8_192
+_MOST_ROWS = 5_000
 _CHUNK = 1_024
 
 
@@ -35,7 +35,7 @@ class WinRate:
         weak = weaker(seen)
         first, second = seen.scores[:, strong], seen.scores[:, weak]
         known = np.flatnonzero(~np.isnan(first) & ~np.isnan(second))
-        known = known[:: max(1, -(-len(known) // _MOST_ROWS))]
+        known = known[spread(len(known), _MOST_ROWS)]
         wins = (np.sign(first[known] - second[known]) + 1) / 2
         vectors = np.ascontiguousarray(seen.asked.vectors[known])
         bare = FittedWinRate(vectors, wins, np.empty(0), strong, weak, seen.scores.shape[1], self.sharpness)
