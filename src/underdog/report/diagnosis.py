@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from underdog.errors import StudyError
 from underdog.report.figures import count, dollars, model_title
-from underdog.report.page import notes, title
+from underdog.report.page import notes, put, title
 from underdog.studies.diagnosis.findings import Ruling
 from underdog.studies.diagnosis.record import FILE, FORMAT
 
@@ -60,11 +60,7 @@ def saved_text(run: Path) -> str:
 
 def show(record: Record, folder: Path, console: Console) -> None:
     """Print the diagnosis of a run whose files lie in `folder`."""
-    for section in _sections(record, folder):
-        if section:
-            console.print()
-        for part in section:
-            console.print(part)
+    put(console, _sections(record, folder))
 
 
 def summary(record: Record) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.table import Table
     from rich.text import Text
 
@@ -25,6 +25,15 @@ def page(**options: Any) -> Console:
     if not console.is_terminal or console.width > WIDTH:
         console.width = WIDTH
     return console
+
+
+def put(console: Console, sections: Iterable[Sequence[RenderableType]]) -> None:
+    """Print sections with an empty line before each that has something in it."""
+    for section in sections:
+        if section:
+            console.print()
+        for part in section:
+            console.print(part)
 
 
 def notes(lines: Iterable[tuple[str, str | Text]]) -> Table:

@@ -14,7 +14,7 @@ import msgspec
 
 from underdog.report import figures
 from underdog.report.figures import DASH, LENIENT, count, interval, points
-from underdog.report.page import entries, notes, table, title
+from underdog.report.page import entries, notes, put, table, title
 from underdog.studies.verdict import Kind, Verdict
 
 if TYPE_CHECKING:
@@ -30,11 +30,7 @@ _COLOURS = {Kind.BEATS: "green", Kind.RIVALS: "green", Kind.FALLS_SHORT: "red", 
 
 def show(findings: Findings, folder: Path, console: Console) -> None:
     """Print the report of a run whose files lie in `folder`."""
-    for section in _sections(findings, folder):
-        if section:
-            console.print()
-        for part in section:
-            console.print(part)
+    put(console, _sections(findings, folder))
 
 
 def verdict_of(findings: Findings) -> Verdict:
