@@ -25,7 +25,7 @@ ORDER = (
     *("trial", "errors", "answerer", "statistics"),
     *("budget", "logprobs", "endpoint", "example", "reading"),
     *("scorers", "data", "routing", "levers", "task", "proof", "tiny"),
-    *("plan", "store", "wire", "config", "prices", "terms", "engines"),
+    *("plan", "store", "wire", "config", "prices", "terms", "engines", "acts"),
     *("lane", "drive"),
     *("studies", "tiny.table", "tiny.diagnosed"),
     *("report", "gateway", "labelling"),
@@ -43,8 +43,8 @@ HEAVY = TORCH | {"numpy", "scipy", "pyarrow", "aiohttp", "jinja2", "rich", "star
 
 # Standard modules that are quick to load, so that nothing is saved by loading them late.
 PLAIN = sys.stdlib_module_names - {"importlib"}
-# These load late what the user names: the verb, the engine behind a model, the embedded world.
-FINDERS = {"underdog.cli", "underdog.engines.binding", "underdog.studies.spec"}
+# These load late what the user names: the verb, the engine behind a model, an act, the embedded world.
+FINDERS = {"underdog.cli", "underdog.acts", "underdog.engines.binding", "underdog.studies.spec"}
 
 MOST_LINES = 400
 MOST_FUNCTION_LINES_P90 = 35

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from underdog.acts import Acts
 from underdog.answerer import Act, Failure
 from underdog.drive import Driver
 from underdog.engines.binding import Binder
-from underdog.engines.embedding import Embedder
 from underdog.errors import DataError
 from underdog.levers.route import EMBED
 from underdog.report.figures import DASH, percent, points, whole_percent
@@ -89,17 +89,15 @@ async def embedded(texts: Sequence[str], model: str, store: Path) -> Vectors:
     distinct = list(dict.fromkeys(texts))
     batches = [distinct[start : start + _BATCH] for start in range(0, len(distinct), _BATCH)]
     binder = Binder()
-    embedder = Embedder(binder)
     with Store(store) as kept:
         kept.start_run(_RUN, {"embedder": model})
-        async with Driver(binder, Bank(kept, _RUN), tools={EMBED.name: embedder.embed}) as driver:
+        async with Acts(binder) as acts, Driver(binder, Bank(kept, _RUN), tools=acts) as driver:
             rows: list[Any] = []
             for batch in batches:
                 trail = await driver.act(Act(EMBED, {"model": model, "texts": batch}))
                 if isinstance(trail.result, Failure):
                     raise DataError(f"embedder {model}: {trail.result.message}")
                 rows += trail.result
-        await embedder.close()
         kept.finish_run(_RUN)
     if len({len(row) for row in rows}) > 1:
         raise DataError(f"embedder {model}: its vectors differ in length")

@@ -71,7 +71,7 @@ class Driver:
         timeout: float = 600.0,
         fresh: bool = False,
     ) -> None:
-        self._bind, self._tools = bind, dict(tools or {})
+        self._bind, self._tools = bind, tools or {}
         self._terms = Terms(sink, purse or Purse(Budget()), retry or Retry(), timeout, fresh)
         self._lanes: dict[Model, Lane] = {}
         self._acting: dict[str, asyncio.Task[Trail]] = {}

@@ -16,6 +16,7 @@ from typing import Any
 
 import uvicorn
 
+from underdog.acts import Acts
 from underdog.drive import Bind, Driver
 from underdog.engines.binding import Binder
 from underdog.errors import ConfigError
@@ -63,7 +64,7 @@ def serve(
 
 async def _serve(plan: Plan, sink: Sink, bind: Bind, address: tuple[str, int], key: str | None) -> None:
     host, port = address
-    async with Driver(bind, sink, retry=_RETRY) as driver:
+    async with Acts(bind) as acts, Driver(bind, sink, tools=acts, retry=_RETRY) as driver:
         for model in models_of(plan.answerer):
             driver.lane(model)  # what cannot be bound is said now, not to the first client
         config = uvicorn.Config(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from underdog import __version__
+from underdog.acts import Acts
 from underdog.answerer import Model, digest
 from underdog.budget import Purse
 from underdog.drive import Driver
@@ -103,7 +104,10 @@ async def run(spec: Spec, settings: Settings) -> Result | None:
         store.start_run(spec.name, {"digest": spec.digest, "version": __version__})
         bank = Bank(store, spec.name)
         purse = Purse(spec.budget, bank.spent() if spec.budget.limited else None)
-        async with Driver(bind, bank, purse=purse, fresh=settings.fresh) as driver:
+        async with (
+            Acts(bind) as acts,
+            Driver(bind, bank, purse=purse, tools=acts, fresh=settings.fresh) as driver,
+        ):
             bench = Bench(
                 spec.task,
                 driver,

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from underdog.acts import Acts
 from underdog.answerer import Answerer, Model
 from underdog.drive import Driver
 from underdog.engines.binding import Binder
@@ -109,7 +110,8 @@ async def measured(world: str, n: int, seed: int, store: Path, margin: float) ->
         run = f"table/{world}"
         kept.start_run(run, {"n": n, "seed": seed, "margin": margin})
         bank = Bank(kept, run)
-        async with Driver(Binder(), bank) as driver:
+        bind = Binder()
+        async with Acts(bind) as acts, Driver(bind, bank, tools=acts) as driver:
             bench = Bench(task, driver, bank)
             found = arms(task, world)
             for model in names():  # one after another: loading two at once is not safe in transformers

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from underdog import __version__
+from underdog.acts import Acts
 from underdog.budget import Purse
 from underdog.drive import Driver
 from underdog.engines.binding import Binder
@@ -46,7 +47,10 @@ async def diagnosed_alone(spec: Spec, settings: Settings, effort: Effort) -> Dia
         store.start_run(run, {"digest": spec.digest, "version": __version__})
         bank = Bank(store, run)
         purse = Purse(spec.budget, bank.spent() if spec.budget.limited else None)
-        async with Driver(bind, bank, purse=purse, fresh=settings.fresh) as driver:
+        async with (
+            Acts(bind) as acts,
+            Driver(bind, bank, purse=purse, tools=acts, fresh=settings.fresh) as driver,
+        ):
             bench = Bench(look.spec.task, driver, bank, window=spec.window, progress=settings.progress)
             expected = foreseen(look.spec, look.examples, effort, driver)
             if settings.consent is not None and not settings.consent(expected, proof):

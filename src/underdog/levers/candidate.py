@@ -1,0 +1,42 @@
+"""A candidate answer as others are shown it: verifiers to judge, models to go on from. No lever.
+
+A **verifier is an Answerer**. Asked with a conversation that ends in the candidate as the assistant's
+message, it returns an Answer whose `confidence` in [0, 1] is its verdict (None: it has none) and whose `text` may say
+what is wrong. A process verifier is asked the same way with a candidate that is not finished.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from underdog.answerer import Answer, Message, Request
+
+GO_ON = {"continue_final_message": True, "add_generation_prompt": False}
+"""How vLLM and transformers are told to continue the assistant's last message instead of answering it."""
+
+
+def said(answer: Answer) -> Message:
+    """An answer as the assistant's message in a conversation."""
+    message: dict[str, Any] = {"role": "assistant", "content": answer.text}
+    if answer.tool_calls:
+        message["tool_calls"] = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+            for call in answer.tool_calls
+        ]
+    return message
+
+
+def shown(request: Request, answer: Answer) -> Request:
+    """The request that puts a candidate to a verifier: its question before it, greedy, without formats."""
+    return replace(
+        request.sampled(temperature=0.0), messages=(*request.messages, said(answer)), response_format=None
+    )
+
+
+def continued(request: Request, text: str) -> Request:
+    """The request to write on after `text`; with no text, the request itself."""
+    if not text:
+        return request
+    message = {"role": "assistant", "content": text}
+    return replace(request, messages=(*request.messages, message), extra={**request.extra, **GO_ON})
