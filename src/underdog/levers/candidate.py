@@ -1,8 +1,8 @@
 """A candidate answer as others are shown it: verifiers to judge, models to go on from. No lever.
 
 A **verifier is an Answerer**. Asked with a conversation that ends in the candidate as the assistant's
-message, it returns an Answer whose `confidence` in [0, 1] is its verdict (None: it has none) and whose `text` may say
-what is wrong. A process verifier is asked the same way with a candidate that is not finished.
+message, it returns an Answer whose `confidence` in [0, 1] is its verdict (None: it has none) and whose
+`text` may say what is wrong. A process verifier is asked alike, with a candidate that is not finished.
 """
 
 from __future__ import annotations
