@@ -14,6 +14,7 @@ from underdog.levers.abstain import Abstain
 from underdog.levers.agree import Agree
 from underdog.levers.cascade import Cascade
 from underdog.levers.cascade_route import CascadeRoute
+from underdog.levers.check import Check
 from underdog.levers.confident import Confident
 from underdog.levers.fallback import Fallback
 from underdog.levers.ladder import Ladder
@@ -32,6 +33,7 @@ __all__ = [
     "Agree",
     "Cascade",
     "CascadeRoute",
+    "Check",
     "Confident",
     "Fallback",
     "Ladder",
