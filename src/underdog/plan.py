@@ -202,7 +202,7 @@ def _loaded(value: Any, place: Place, where: str) -> Answerer:
     if not isinstance(value, Mapping):
         raise StudyError(f"{where}: an answerer must be a name or a mapping; got {type(value).__name__}")
     body = dict(value)
-    if "model" in body:
+    if "model" in body and "lever" not in body:
         unknown = set(body) - {"model", *_MODEL_FIELDS}
         if unknown:
             raise StudyError(f"{where}: unknown model setting {unknown.pop()!r}; known: {_MODEL_FIELDS}")

@@ -41,10 +41,13 @@ SCORE = AcceptScore(("agreeing", "final chars"), (2.0, -0.1), (0.5, 3.0), 0.25, 
 OTHER: dict[str, dict[str, Any]] = {
     "abstain": {"threshold": 0.0, "text": "No answer."},
     "agree": {"need": 1},
+    "bestof": {"n": 3, "by": "sum", "temperature": 0.2, "keep": 0.5, "batch": 2, "enough": 0.9},
     "cascade": {"threshold": 0.25},
     "cascaderoute": {"estimates": ESTIMATES, "price": 0.5},
     "check": {"program": Program("checks.py:right", "d1"), "reading": Reading("number")},
     "confident": {"by": "verbalised"},
+    "deepconf": {"by": "tail", "window": 16, "top": 5},
+    "judged": {"question": "Right?", "yes": ("ja",), "no": ("nein",)},
     "ladder": {"scores": (SCORE, SCORE), "trust": (1, 0), "accept": (0.9, 0.6), "defer": (0.1, 0.6)},
     "prompt": {
         "system": "Be brief.",
@@ -55,18 +58,23 @@ OTHER: dict[str, dict[str, Any]] = {
     },
     "read": {"rule": "number", "lenient": True},
     "render": {"tools": True},
+    "revise": {"rounds": 2, "width": 2, "keep": 1, "by": "max", "temperature": 0.2, "nudge": "Again."},
     "route": {"router": Stored.of(small_policy())},
     "scored": {"score": SCORE},
+    "shortest": {"n": 3, "m": 2, "temperature": 0.2},
     "split": {"shares": (0.25, 0.75), "keys": ("user",), "salt": 3},
     "sticky": {"span": "turn"},
-    "vote": {"n": 3, "temperature": 0.2},
+    "vote": {"n": 3, "temperature": 0.2, "batch": 2, "sure": 0.9},
 }
 # What fields without a default are, where they hold no answerer.
 NEEDED: dict[str, dict[str, Any]] = {"check": {"program": Program("checks.py:right", "d0")}}
 # What an act brings, by its tool's name.
 ACTS: dict[str, Any] = {"check": {"score": 0.5, "message": "It is too short."}}
 # Levers that go on when an inner answerer fails; their docstrings say so.
-CATCHING = {"agree", "cascaderoute", "fallback", "ladder", "panel", "scored", "vote"}
+CATCHING = {
+    *("agree", "bestof", "cascaderoute", "fallback", "ladder", "panel", "revise", "scored", "shortest"),
+    "vote",
+}
 
 REQUEST = Request(
     ({"role": "system", "content": "s"}, {"role": "user", "content": "q"}),
@@ -197,8 +205,15 @@ def test_draws_are_distinct_when_nested(name, cls, others) -> None:
 @every_lever
 def test_a_greedy_request_stays_greedy_unless_the_lever_samples_by_itself(name, cls, others) -> None:
     lever = built(name, cls, others)
-    hot = {ask.request.sampling.temperature for ask in asks(lever, REQUEST.sampled(temperature=0.0))}
-    assert hot <= ({lever.temperature} if hasattr(lever, "temperature") else {0.0})
+    asked = asks(lever, REQUEST.sampled(temperature=0.0))
+    hot = {ask.request.sampling.temperature for ask in asked if ask.answerer != D or not verifying(cls)}
+    assert not asked or hot == ({lever.temperature} if hasattr(lever, "temperature") else {0.0})
+    assert {ask.request.sampling.temperature for ask in asked if ask.answerer == D} <= hot | {0.0}
+
+
+def verifying(cls: type[Any]) -> bool:
+    """Whether the second answerer of a lever, D here, is its verifier, who is always asked greedily."""
+    return any(f.name == "verifier" for f in fields(cls))
 
 
 @every_lever
