@@ -24,7 +24,7 @@ SOURCE = ROOT / "src"
 ORDER = (
     *("trial", "errors", "answerer", "statistics"),
     *("budget", "logprobs", "endpoint", "example", "reading"),
-    *("scorers", "data", "routing", "levers", "task", "proof", "tiny"),
+    *("scorers", "data", "routing", "solvers", "levers", "task", "proof", "tiny"),
     *("plan", "store", "wire", "config", "prices", "terms", "engines", "acts"),
     *("lane", "drive"),
     *("studies", "tiny.table", "tiny.diagnosed"),
