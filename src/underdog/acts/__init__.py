@@ -37,7 +37,9 @@ class Acts(Mapping[str, Function]):
         self._bind, self._base, self._allow_code = bind, base or Path.cwd(), allow_code
         self._openers: dict[str, Callable[[], tuple[Function, Closer | None]]] = {
             "check": self._check,
+            "compute": self._compute,
             "embed": self._embed,
+            "solve": self._solve,
         }
         self._opened: dict[str, Function] = {}
         self._closing = AsyncExitStack()
@@ -86,6 +88,16 @@ class Acts(Mapping[str, Function]):
         from underdog.acts.check import Checker
 
         return Checker(self._code).check, None
+
+    def _compute(self) -> tuple[Function, Closer | None]:
+        from underdog.acts.compute import Computer
+
+        return Computer(self._code).compute, None
+
+    def _solve(self) -> tuple[Function, Closer | None]:
+        from underdog.acts.solve import solve
+
+        return solve, None
 
     def _embed(self) -> tuple[Function, Closer]:
         from underdog.engines.embedding import Embedder

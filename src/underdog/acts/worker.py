@@ -173,8 +173,8 @@ def hashed(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:32]
 
 
-def check(function: Callable[..., Any], offered: Mapping[str, Any]) -> Any:
-    """The function called with those of `messages`, `text` and `final` that its signature names."""
+def given(function: Callable[..., Any], offered: Mapping[str, Any]) -> Any:
+    """The function called with those of the arguments on offer that its signature names."""
     wanted = inspect.signature(function).parameters.values()
     if any(one.kind is one.VAR_KEYWORD for one in wanted):
         return function(**offered)
@@ -185,7 +185,7 @@ def check(function: Callable[..., Any], offered: Mapping[str, Any]) -> Any:
     return function(**{one.name: offered[one.name] for one in wanted if one.name in offered})
 
 
-DO: dict[str, Callable[[Callable[..., Any], Mapping[str, Any]], Any]] = {"check": check}
+DO: dict[str, Callable[[Callable[..., Any], Mapping[str, Any]], Any]] = {"given": given}
 
 if __name__ == "__main__":
     main()
