@@ -19,7 +19,7 @@ NAMES = [
 LEVERS = [
     *("Abstain", "Agree", "BestOf", "Cascade", "CascadeRoute", "Check", "Compute", "Confident"),
     *("DeepConf", "Fallback", "Judged", "Ladder", "Panel", "Prompt", "Read", "Render", "Repair"),
-    *("Revise", "Route", "Scored", "Shortest", "Solve", "Split", "Sticky", "Vote"),
+    *("Revise", "Route", "Scored", "Shortest", "Solve", "Split", "Sticky", "Tools", "Vote"),
 ]
 SCORERS = [
     *("contains", "exact", "json", "judge", "label", "list_f1", "number", "python", "regex"),

@@ -75,6 +75,7 @@ OTHER: dict[str, dict[str, Any]] = {
     },
     "split": {"shares": (0.25, 0.75), "keys": ("user",), "salt": 3},
     "sticky": {"span": "turn"},
+    "tools": {"functions": (Program("tools.py:f", "d1"),), "server": "files", "most": 2},
     "vote": {"n": 3, "temperature": 0.2, "batch": 2, "sure": 0.9},
 }
 # What fields without a default are, where they hold no answerer.
@@ -82,11 +83,14 @@ NEEDED: dict[str, dict[str, Any]] = {
     "check": {"program": Program("checks.py:right", "d0")},
     "compute": {"program": Program("parse.py:formulated", "d0")},
     "solve": {"kind": "rules"},
+    "tools": {"server": "shop"},
 }
 # What an act brings, by its tool's name.
 ACTS: dict[str, Any] = {
     "check": {"score": 0.5, "message": "It is too short."},
     "compute": "A(a)",
+    "describe": {"type": "function", "function": {"name": "f"}},
+    "offer": [{"type": "function", "function": {"name": "g"}}],
     "solve": {"status": "infeasible", "answer": None, "values": {}, "message": "nothing fits"},
 }
 # Levers that go on when an inner answerer fails; their docstrings say so.

@@ -34,6 +34,7 @@ from underdog.levers.shortest import Shortest
 from underdog.levers.solve import Solve
 from underdog.levers.split import Split
 from underdog.levers.sticky import Sticky
+from underdog.levers.tools import Tools
 from underdog.levers.vote import Vote
 
 __all__ = [
@@ -61,6 +62,7 @@ __all__ = [
     "Solve",
     "Split",
     "Sticky",
+    "Tools",
     "Vote",
 ]
 
