@@ -10,10 +10,12 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
+from collections.abc import Sequence
 from fractions import Fraction
 from random import Random
 from typing import ClassVar
 
+from underdog.answerer import Message
 from underdog.example import Example
 from underdog.scorers import Python, Scorer
 from underdog.tiny.world import World, fold, said
@@ -91,6 +93,25 @@ def solves(text: str, numbers: list[int], target: int) -> bool:
 def right(final: str, example: Example) -> bool:
     """Whether the final answer solves the game; the function that the scorer names."""
     return solves(final, list(example.fields["numbers"]), int(example.fields["goal"]))
+
+
+def posed(question: str) -> tuple[list[int], int] | None:
+    """The numbers and the target of a question in one of the FORMS, or None."""
+    for form in FORMS:
+        shape = re.escape(form).replace(r"\{numbers\}", r"(?P<numbers>[\d ]+)")
+        match = re.fullmatch(shape.replace(r"\{target\}", r"(?P<target>\d+)"), question.strip())
+        if match is not None:
+            return [int(number) for number in match["numbers"].split()], int(match["target"])
+    return None
+
+
+def check(messages: Sequence[Message], text: str) -> bool:
+    """Whether the text solves the game that the last message poses: the exact verifier of this world.
+
+    It sees what any server sees, the conversation and the answer, and no gold answer.
+    """
+    game = posed(str(messages[-1]["content"]))
+    return game is not None and solves(text.strip(), *game)
 
 
 class Countdown(World):
