@@ -17,8 +17,20 @@ NAMES = [
     *("ask", "ask_all", "load_plan", "load_study", "load_task", "play", "study"),
 ]
 LEVERS = [
-    *("Abstain", "Agree", "BestOf", "Cascade", "CascadeRoute", "Confident", "DeepConf", "Fallback", "Judged"),
-    *("Ladder", "Panel", "Prompt", "Read", "Render", "Revise", "Route", "Scored", "Shortest", "Split"),
+    *("Abstain", "Agree", "BestOf", "Cascade", "CascadeRoute", "Check", "Confident", "DeepConf", "Fallback"),
+    *(
+        "Judged",
+        "Ladder",
+        "Panel",
+        "Prompt",
+        "Read",
+        "Render",
+        "Revise",
+        "Route",
+        "Scored",
+        "Shortest",
+        "Split",
+    ),
     *("Sticky", "Vote"),
 ]
 SCORERS = [

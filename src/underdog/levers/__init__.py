@@ -15,6 +15,7 @@ from underdog.levers.agree import Agree
 from underdog.levers.best_of import BestOf
 from underdog.levers.cascade import Cascade
 from underdog.levers.cascade_route import CascadeRoute
+from underdog.levers.check import Check
 from underdog.levers.confident import Confident
 from underdog.levers.deep_conf import DeepConf
 from underdog.levers.fallback import Fallback
@@ -38,6 +39,7 @@ __all__ = [
     "BestOf",
     "Cascade",
     "CascadeRoute",
+    "Check",
     "Confident",
     "DeepConf",
     "Fallback",

@@ -95,23 +95,22 @@ def right(final: str, example: Example) -> bool:
     return solves(final, list(example.fields["numbers"]), int(example.fields["goal"]))
 
 
-def posed(question: str) -> tuple[list[int], int] | None:
-    """The numbers and the target of a question in one of the FORMS, or None."""
-    for form in FORMS:
-        shape = re.escape(form).replace(r"\{numbers\}", r"(?P<numbers>[\d ]+)")
-        match = re.fullmatch(shape.replace(r"\{target\}", r"(?P<target>\d+)"), question.strip())
-        if match is not None:
-            return [int(number) for number in match["numbers"].split()], int(match["target"])
-    return None
+def asked(text: str) -> tuple[list[int], int]:
+    """The numbers and the target of a game as it is put in any of the forms."""
+    found = [int(number) for number in re.findall(r"\d+", text)]
+    return (found[1:], found[0]) if text.startswith("Make") else (found[:-1], found[-1])
 
 
-def check(messages: Sequence[Message], text: str) -> bool:
-    """Whether the text solves the game that the last message poses: the exact verifier of this world.
-
-    It sees what any server sees, the conversation and the answer, and no gold answer.
-    """
-    game = posed(str(messages[-1]["content"]))
-    return game is not None and solves(text.strip(), *game)
+def check(messages: Sequence[Message], text: str) -> tuple[bool, str]:
+    """Whether an answer solves the game that was asked, and what is wrong with it; for the lever Check."""
+    numbers, target = asked(str(messages[-1]["content"]))
+    used = [int(number) for number in re.findall(r"\d+", text)]
+    made = value(text.strip())
+    if made is None:
+        return False, "This is no expression of numbers, + - * / and brackets."
+    if Counter(used) != Counter(numbers):
+        return False, f"It must use {' '.join(map(str, numbers))} once each."
+    return made == target, "" if made == target else f"Its value is {made} and not {target}."
 
 
 class Countdown(World):
