@@ -28,7 +28,9 @@ def main() -> None:
     asked = parser.parse_args()
     for name in asked.only or [*RECORDED, "worlds"]:
         if name == "worlds":
-            made = (worlds.table(one, asked.n, asked.seed, asked.store) for one in asked.world or worlds.WORLDS)
+            made = (
+                worlds.table(one, asked.n, asked.seed, asked.store) for one in asked.world or worlds.WORLDS
+            )
         elif present():
             made = iter(RECORDED[name]())
         else:

@@ -1,4 +1,4 @@
-"""Levers played over recorded answers: what each would have answered, how that scores, how many draws it takes.
+"""Levers played over recorded answers: what each would have answered, how that scores, how many calls it made.
 
 The lever's own `steps` run; only the models are replaced by what they once said. The recorded data lie beside
 the repository (shared/data); each folder's README says where they come from and under which licence.
@@ -98,7 +98,7 @@ class Recordings:
 def recorded(
     found: Iterable[Mapping[str, Any]], *, draws: int, final: str = "answer", right: str = "correct"
 ) -> Recordings:
-    """Rows as recordings: models with this many draws, on the questions that every model of the rows answered.
+    """Rows as recordings: models with this many draws, on the questions that all models of the rows answered.
 
     `final` and `right` are columns; a `right` that is a score counts from .99 on.
     """
