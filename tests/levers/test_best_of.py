@@ -203,7 +203,7 @@ def test_settings_that_mean_nothing_are_refused(settings, message) -> None:
 RESULTS = st.lists(st.sampled_from(["a", "b", "c", None, LOST]), min_size=1, max_size=12)
 
 
-@settings(deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(RESULTS, st.floats(0.01, 1.0))
 def test_equal_weights_are_the_plain_plurality(finals, weight) -> None:
     draws = [
@@ -219,7 +219,7 @@ def test_equal_weights_are_the_plain_plurality(finals, weight) -> None:
     assert weighed.confidence == pytest.approx(plain.confidence)
 
 
-@settings(deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.none() | st.floats(0, 1)), min_size=1, max_size=12))
 def test_max_keeps_a_highest_verdict_and_a_share_lies_between_nought_and_one(pairs) -> None:
     draws = [Answer(f"{final}{i}", final=final) for i, (final, _) in enumerate(pairs)]

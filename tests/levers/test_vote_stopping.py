@@ -114,7 +114,7 @@ def test_the_closed_form_is_the_mass_of_the_posterior_below_one_half(first, seco
     assert doubt(first, second) == pytest.approx(betainc(first + 1, second + 1, 0.5), rel=1e-9)
 
 
-@settings(deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(FINALS)
 def test_a_vote_that_stops_only_when_the_lead_is_safe_has_the_winner_of_all_draws(finals) -> None:
     n = len(finals)
@@ -128,7 +128,7 @@ def test_a_vote_that_stops_only_when_the_lead_is_safe_has_the_winner_of_all_draw
             assert isinstance(early, Answer) and (early.final, early.text) == (full.final, full.text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(FINALS, st.integers(1, 8), st.sampled_from([None, 0.5, 0.8, 0.95, 1.0]))
 def test_an_adaptive_vote_is_the_full_vote_over_the_draws_that_it_made(finals, batch, sure) -> None:
     n = len(finals)
