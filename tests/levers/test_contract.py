@@ -47,7 +47,7 @@ OTHER: dict[str, dict[str, Any]] = {
     "check": {"program": Program("checks.py:right", "d1"), "reading": Reading("number")},
     "confident": {"by": "verbalised"},
     "deepconf": {"by": "tail", "window": 16, "top": 5},
-    "judged": {"question": "Right?", "yes": ("ja",), "no": ("nein",)},
+    "judged": {"question": "Right?", "right": ("ja",), "wrong": ("nein",)},
     "ladder": {"scores": (SCORE, SCORE), "trust": (1, 0), "accept": (0.9, 0.6), "defer": (0.1, 0.6)},
     "prompt": {
         "system": "Be brief.",

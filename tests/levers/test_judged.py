@@ -73,7 +73,7 @@ def test_tool_calls_are_shown_to_the_judge_as_text() -> None:
 
 
 def test_words_of_other_languages_are_settings() -> None:
-    lever = Judged(JUDGE, yes=("ja",), no=("nein",))
+    lever = Judged(JUDGE, right=("ja",), wrong=("nein",))
     assert verdict(reply(("Ja", 0.6), ("Nein", 0.2), ("Yes", 0.2), text="Ja"), lever) == pytest.approx(0.75)
 
 
