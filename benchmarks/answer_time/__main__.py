@@ -1,6 +1,6 @@
 """Votes, verifiers and revisions: over recorded answers, and on the embedded models.
 
-    python -m benchmarks.answer_time                      # everything; the worlds take some ten minutes
+    python -m benchmarks.answer_time                      # everything; the worlds take half an hour
     python -m benchmarks.answer_time --only panels --only verifiers
 
 Run from the repository's root; the recorded answers need `../shared/data`. Same seed, same tables.

@@ -29,7 +29,9 @@ from underdog.tiny.worlds import arithmetic
 
 LINES = {"stepped arithmetic": arithmetic.STEPPED[0]}
 """Worlds asked in another manner than their own: the system line that asks for it."""
-WORLDS = ("arithmetic", "stepped arithmetic", "countdown", "passage")
+WORLDS = ("countdown", "stepped arithmetic", "arithmetic", "passage")
+SEARCHED = ("countdown",)
+"""Worlds on which all arms are measured; on the others the votes alone, a quarter of the draws."""
 AGAINST = f"vote of {searched.DRAWS}"
 
 
@@ -42,15 +44,17 @@ def table(name: str, n: int, seed: int, store: Path) -> Table:
     greedy, vote = columns["small, greedy"].scores(), columns[AGAINST].scores()
     made = Table(
         f"{name}: {len(test)} test items, percent right",
-        ("arm", "right", "minus greedy", f"minus {AGAINST}", "calls", "tokens"),
+        ("arm", "right", "minus greedy", f"minus {AGAINST}", "better : worse", "calls", "tokens"),
     )
     for arm, column in columns.items():
         scores, spends = column.scores(), column.spends()
+        against = [paired_difference(scores, other, groups=groups) for other in (greedy, vote)]
         made.add(
             arm,
             shown(scores),
-            "-" if arm == "small, greedy" else difference(paired_difference(scores, greedy, groups=groups)),
-            "-" if arm == AGAINST else difference(paired_difference(scores, vote, groups=groups)),
+            "-" if arm == "small, greedy" else difference(against[0]),
+            "-" if arm == AGAINST else difference(against[1]),
+            "-" if arm == AGAINST else f"{against[1].helps} : {against[1].harms}",
             f"{np.mean([spend.calls for spend in spends]):.2f}",
             f"{np.mean([spend.tokens_out for spend in spends]):.0f}",
         )
@@ -58,7 +62,7 @@ def table(name: str, n: int, seed: int, store: Path) -> Table:
 
 
 async def measured(name: str, task: Task, seed: int, store: Path) -> Mapping[str, Column]:
-    """Greedy small and large, and every arm of `tiny/searched.py`, over one bank of calls."""
+    """Greedy small and large, and the arms of `tiny/searched.py`, over one bank of calls."""
     store.parent.mkdir(parents=True, exist_ok=True)
     test = task.split("test")
     with Store(store) as kept:
@@ -71,7 +75,8 @@ async def measured(name: str, task: Task, seed: int, store: Path) -> Mapping[str
             plain = {"small, greedy": small, "large, greedy": large}
             for arm, answerer in plain.items():  # loading two at once is not safe in transformers
                 await bench.measure({arm: answerer}, test[:1], "load")
-            found = {**plain, **searched.arms(small, task.name.rpartition("/")[2])}
+            spending = searched.arms(small, name) if name in SEARCHED else searched.votes(small)
+            found = {**plain, **spending}
             columns: dict[str, Column] = {}
             for arm, answerer in found.items():
                 columns |= await bench.measure({arm: answerer}, test, "test")
