@@ -56,6 +56,11 @@ def test_a_uniform_choice_has_no_confidence_and_a_sharper_one_more() -> None:
     assert values == sorted(values, key=float) and 0 < values[0] < values[-1] < 1  # type: ignore[operator]
 
 
+def test_tokens_without_alternatives_are_left_out() -> None:
+    answer = play(DeepConf(SMALL), QUESTION, [Answer("x", logprobs=(*tokens(3.0), TokenLogprob("", 0.0)))])
+    assert isinstance(answer, Answer) and answer.confidence == told(3)
+
+
 @pytest.mark.parametrize("logprobs", [None, (), (TokenLogprob("x", -0.1, (("x", -0.1),)),)])
 def test_without_alternatives_there_is_no_confidence(logprobs) -> None:
     answer = play(DeepConf(SMALL), QUESTION, [Answer("x", logprobs=logprobs)])

@@ -54,7 +54,10 @@ class BestOf:
 
     def __post_init__(self) -> None:
         if not 0 < self.keep <= 1 or (self.keep < 1 and self.by == "max"):
-            raise StudyError(f"bestof: keep must lie in (0, 1], below 1 with by: sum; got {self.keep:g}")
+            raise StudyError(
+                f"bestof: keep must lie in (0, 1] and chooses who is in a sum; got {self.keep:g} with by: "
+                f"{self.by}: say by: sum"
+            )
         if self.batch is not None and self.batch < 1:
             raise StudyError(f"bestof: batch must be at least 1; got {self.batch}")
         if not 0 < self.enough <= 1 or (self.enough < 1 and self.batch is None):
