@@ -41,14 +41,14 @@ def _counts(rows: list[dict[str, Any]]) -> Table:
     }
     made = Table(
         "Recorded programs, executed: right / wrong / broken",
-        ("set", "model", "published", "run, lenient", "", "run, strict", "right, lenient (95 %)"),
+        ("set", "model", "published", "run, lenient", "", "run, strict", "right, lenient, percent (95 %)"),
     )
     for name, published in PUBLISHED.items():
         for model, known in zip(MODELS, published[:3], strict=True):
             lenient, strict = (
                 tuple(counted[way][name, model, outcome] for outcome in OUTCOMES) for way in (True, False)
             )
-            interval = wilson(lenient[0], sum(lenient))
+            right = wilson(lenient[0], sum(lenient))
             made.add(
                 name,
                 model,
@@ -56,7 +56,7 @@ def _counts(rows: list[dict[str, Any]]) -> Table:
                 _slashed(lenient),
                 "same" if lenient == known else "differs",
                 _slashed(strict),
-                f"{100 * lenient[0] / sum(lenient):.1f} % [{100 * interval.low:.1f}, {100 * interval.high:.1f}]",
+                f"{100 * right.estimate:.1f} [{100 * right.low:.1f}, {100 * right.high:.1f}]",
             )
     return made
 

@@ -1,7 +1,7 @@
 """Solve on constrained choice, and Repair with an exact verifier on countdown, beside the embedded models.
 
-Synthetic micro-worlds: they show the mechanism, and are no evidence about real tasks. The embedded models write
-no formulations, so a program of the world does, and no model is asked at all.
+Synthetic micro-worlds: they show the mechanism, and are no evidence about real tasks. The embedded models
+write no formulations, so a program of the world does, and no model is asked at all.
 """
 
 from __future__ import annotations
