@@ -81,6 +81,9 @@ def study(
     store: Annotated[
         Path | None, typer.Option(help="The bank of calls.", show_default=".underdog/store.sqlite")
     ] = None,
+    no_diagnosis: Annotated[
+        bool, typer.Option("--no-diagnosis", help="Race the usual levers without looking first.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say the verdict only.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
@@ -92,7 +95,7 @@ def study(
         from underdog.studying import Asked, conduct
 
         budget = Budget(budget_dollars, budget_tokens, budget_minutes)
-        code = conduct(Asked(file, dry_run, fresh, yes, quiet, json, budget, out, store))
+        code = conduct(Asked(file, dry_run, fresh, yes, quiet, json, budget, out, store, no_diagnosis))
     raise typer.Exit(code)
 
 

@@ -54,6 +54,7 @@ class Asked:
     budget: Budget = Budget()
     out: Path | None = None
     store: Path | None = None
+    undiagnosed: bool = False
 
 
 def conduct(asked: Asked) -> int:
@@ -75,7 +76,7 @@ def conduct(asked: Asked) -> int:
         fresh=asked.fresh,
         consent=consent,
         progress=watch,
-        advice=advice_in(folder, spec.digest),
+        advice=() if asked.undiagnosed else advice_in(folder, spec.digest),
     )
     result = carried_out(run(spec, settings), watch, asked.fresh)
     if result is None:

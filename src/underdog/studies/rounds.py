@@ -30,10 +30,10 @@ _DRAWS = 5
 
 
 class Advised(Protocol):
-    """What a diagnosis says of one lever; `lever` is its name in study files."""
+    """What a diagnosis says of a lever; `names` are what it is called in study files."""
 
     @property
-    def lever(self) -> str: ...
+    def names(self) -> tuple[str, ...]: ...
 
     @property
     def worth_trying(self) -> bool: ...
@@ -102,7 +102,8 @@ async def campaign(terms: Terms, lessons: Lessons, book: Book) -> Campaign:
     rules = replace(terms.rules, confidence=bonferroni(terms.rules.confidence, most))
     told = Campaign(lessons, book)
     arms = {**_others(spec), **_first_round(terms, told)}
-    incumbent, family = "small", None
+    # What was dropped may have been dropped by what it did on the same examples: it counts as raced.
+    incumbent, family = "small", 1 + len(arms) + len(told.dropped)
     standing: dict[str, Entry] = {"small": entry(spec.read("small"), lessons)}
     while not told.ended:
         entries = {incumbent: standing[incumbent]}
@@ -173,9 +174,9 @@ def _first_round(terms: Terms, told: Campaign) -> dict[str, Answerer]:
     if terms.spec.named:
         return levers
     kinds = {name: dump(lever)["lever"] for name, lever in levers.items()}
-    order = {one.lever: place for place, one in enumerate(terms.advice)}
+    order = {name: place for place, one in enumerate(terms.advice) for name in one.names}
     for one in terms.advice:
-        for name in [name for name, kind in kinds.items() if kind == one.lever and not one.worth_trying]:
+        for name in [name for name, kind in kinds.items() if kind in one.names and not one.worth_trying]:
             told.dropped[name] = one.why
     kept = [name for name in levers if name not in told.dropped]
     kept.sort(key=lambda name: order.get(kinds[name], len(order)))
