@@ -41,6 +41,28 @@ def rule(
     return certify([candidate], spec.margin, confidence or spec.confidence)
 
 
+async def certify_steps(
+    spec: Spec,
+    bench: Bench,
+    name: str,
+    plan: Answerer,
+    steps: Sequence[Answerer],
+    examples: Sequence[Example],
+) -> tuple[Answerer, Ruling]:
+    """The boldest of the steps that keeps the promise; refused, `plan` stays as it is.
+
+    The steps came from what the plan was fitted on, in order from the safest to the boldest. Each answers as
+    it would be served; what they ask alike is asked once.
+    """
+    labels = [f"{name}: step {place + 1} of {len(steps)}" for place in range(len(steps))]
+    arms = {**dict(zip(labels, steps, strict=True)), "large": spec.read("large")}
+    columns = await bench.measure(arms, examples, "certify")
+    large, groups = columns["large"].scores(), groups_of(examples)
+    candidates = [Candidate.from_scores(label, columns[label].scores(), large, groups) for label in labels]
+    ruling = certify(candidates, spec.margin, spec.confidence)
+    return (plan if isinstance(ruling, Refusal) else steps[ruling.index]), ruling
+
+
 async def certify_threshold(
     spec: Spec,
     bench: Bench,
