@@ -12,12 +12,17 @@ from underdog.answerer import Answerer
 from underdog.example import Example
 from underdog.levers.cascade import Cascade
 from underdog.statistics import Candidate, Certificate, Refusal, certify
+from underdog.statistics.certificate import Test
 from underdog.studies.findings import groups_of
 from underdog.studies.fitting import cascaded, thresholds
 from underdog.studies.measure import Bench, Column, Floats
 from underdog.studies.spec import Spec
 
 Ruling = Certificate | Refusal
+
+TEST: Test = "score"
+"""How 0/1 scores are tested, settled for all studies: on every population of benchmarks/truth it is sharper
+than two Clopper-Pearson bounds and keeps its promises. Grouped or fractional scores are tested by betting."""
 
 
 async def certify_whole(
@@ -38,7 +43,7 @@ def rule(
 ) -> Ruling:
     """The ruling on one plan's scores; `confidence` is the study's unless several plans were looked at."""
     candidate = Candidate.from_scores(name, plan, large, groups_of(examples))
-    return certify([candidate], spec.margin, confidence or spec.confidence)
+    return certify([candidate], spec.margin, confidence or spec.confidence, TEST)
 
 
 async def certify_steps(
@@ -59,7 +64,7 @@ async def certify_steps(
     columns = await bench.measure(arms, examples, "certify")
     large, groups = columns["large"].scores(), groups_of(examples)
     candidates = [Candidate.from_scores(label, columns[label].scores(), large, groups) for label in labels]
-    ruling = certify(candidates, spec.margin, spec.confidence)
+    ruling = certify(candidates, spec.margin, spec.confidence, TEST)
     return (plan if isinstance(ruling, Refusal) else steps[ruling.index]), ruling
 
 
@@ -95,7 +100,7 @@ async def certify_threshold(
             spec.margin,
             spec.confidence,
         )
-    ruling = certify(candidates, spec.margin, spec.confidence)
+    ruling = certify(candidates, spec.margin, spec.confidence, TEST)
     if isinstance(ruling, Refusal):
         return plan, ruling
     return replace(plan, threshold=grid[ruling.index]), ruling
