@@ -90,8 +90,8 @@ def outcomes_at(path: Path, questions: Path | None = None) -> OutcomeTable:
     """
     if path.suffix in (".sqlite", ".db"):
         raise DataError(
-            f"{path}: a store holds calls and not how right they were; give the folder of a finished run, whose "
-            "study scored them, or a table with scores"
+            f"{path}: a store holds calls and not how right they were; give the folder of a finished run, "
+            "whose study scored them, or a table with scores"
         )
     if not path.is_dir():
         return read_outcomes(path, questions)

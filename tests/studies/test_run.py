@@ -50,7 +50,7 @@ def test_a_plan_keeps_the_large_model_and_how_often_it_answered_otherwise(
     tmp_path: Path, settings: Settings
 ) -> None:
     """What a gateway watches the plan against, counted on test."""
-    spec = sums_spec(tmp_path)
+    spec = sums_spec(tmp_path, levers={"vote": {"lever": "vote", "inner": "small", "n": 3}})
     winner = carried_out(spec, settings).findings.winner
     evidence = load_plan(tmp_path / "run").evidence
     test = {example.id for example in spec.task.split("test")}
