@@ -157,12 +157,20 @@ def serve(
     store: Annotated[
         Path | None, typer.Option(help="Where calls are recorded.", show_default="served.sqlite in RUN")
     ] = None,
+    shadow: Annotated[
+        float, typer.Option(metavar="SHARE", min=0, max=1, help="Of the requests, also asked of large.")
+    ] = 0.0,
+    shadow_budget: Annotated[
+        float, typer.Option(metavar="DOLLARS", min=0, help="What shadowing may cost in all.")
+    ] = 0.0,
 ) -> None:
     """Serve a run's plan as an OpenAI-compatible model."""
     with edge():
+        from underdog.gateway import Shadow
         from underdog.gateway import serve as serve_plan
 
-        serve_plan(run, host=host, port=port, api_key_env=api_key_env, store=store)
+        watched = Shadow(shadow, shadow_budget) if shadow else None
+        serve_plan(run, host=host, port=port, api_key_env=api_key_env, store=store, shadow=watched)
 
 
 @app.command()
@@ -256,7 +264,8 @@ def route(
     file: Annotated[
         Path,
         typer.Argument(
-            metavar="OUTCOMES", help="A row for each question and answerer: .parquet, .jsonl, .csv."
+            metavar="OUTCOMES",
+            help="A row for each question and answerer (.parquet, .jsonl, .csv), or a finished run's folder.",
         ),
     ],
     questions: Annotated[

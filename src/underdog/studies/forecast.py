@@ -15,6 +15,9 @@ from underdog.answerer import Act, Answer, Answerer, Ask, Model, Request, TokenL
 from underdog.drive import Driver
 from underdog.example import Example
 from underdog.levers.cascade import Cascade
+from underdog.levers.learner import changed
+from underdog.levers.panel import Panel
+from underdog.levers.route import Route
 from underdog.task import Task
 from underdog.trial import Spend
 
@@ -139,7 +142,7 @@ def _play(task: Task, arms: Mapping[str, Answerer], examples: Sequence[Example],
         for answerer in arms.values():
             for request in requests:
                 good = _asks(_open(answerer, 0.0), request, task.written(example) or "")
-                bad = _asks(_open(answerer, 2.0), request, "")
+                bad = _asks(changed(_open(answerer, 2.0), _anybody), request, "")
                 for chosen, asks in ((played.least, good), (played.most, (*good, *bad))):
                     for model, asked in asks:
                         key = f"{asked.digest}{asked.sample}"
@@ -166,6 +169,11 @@ def _open(answerer: Answerer, threshold: float) -> Answerer:
     if isinstance(answerer, Cascade):
         return replace(answerer, threshold=threshold)
     return answerer
+
+
+def _anybody(answerer: Answerer) -> Answerer:
+    """Whom a router will ask is known when it is fitted: until then all of its members may be."""
+    return Panel(answerer.members) if isinstance(answerer, Route) and answerer.unfitted else answerer
 
 
 def _scaled(spend: Spend, factor: float) -> Spend:

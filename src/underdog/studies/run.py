@@ -20,7 +20,7 @@ from underdog.answerer import Model, digest
 from underdog.budget import Purse
 from underdog.drive import Driver
 from underdog.engines.binding import Binder
-from underdog.plan import Plan, request_schema
+from underdog.plan import Plan, dump, request_schema
 from underdog.proof import Proof, prove
 from underdog.store import DEFAULT_PATH, Bank, Store
 from underdog.studies.diagnosis.opening import forecast_of, has_use, opened
@@ -195,6 +195,8 @@ async def _finish(
         "digest": spec.digest,
         "verdict": plain(judged.verdict),
         "certificate": plain(judged.certificate),
+        "large": dump(spec.read("large")),
+        "disagreement": dict(zip(("differing", "n"), judged.differing, strict=True)),
         "request_schemas": _shapes(spec.task),
         "sampling": plain(spec.task.sampling),
         "fingerprints": findings.fingerprints,
