@@ -27,6 +27,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+AllowCode = Annotated[
+    bool, typer.Option("--allow-code", help="Agree to run your own programs that levers name.")
+]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, such as runs/tickets.")]
 
 
@@ -84,6 +87,7 @@ def study(
     no_diagnosis: Annotated[
         bool, typer.Option("--no-diagnosis", help="Race the usual levers without looking first.")
     ] = False,
+    allow_code: AllowCode = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say the verdict only.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
@@ -95,7 +99,12 @@ def study(
         from underdog.studying import Asked, conduct
 
         budget = Budget(budget_dollars, budget_tokens, budget_minutes)
-        code = conduct(Asked(file, dry_run, fresh, yes, quiet, json, budget, out, store, no_diagnosis))
+        code = conduct(
+            Asked(
+                file, dry_run, fresh, yes, quiet, json, budget, out, store,
+                allow_code=allow_code, undiagnosed=no_diagnosis,
+            )
+        )  # fmt: skip
     raise typer.Exit(code)
 
 
@@ -110,6 +119,7 @@ def diagnose(
     store: Annotated[
         Path | None, typer.Option(help="The bank of calls.", show_default=".underdog/store.sqlite")
     ] = None,
+    allow_code: AllowCode = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say the findings only.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the diagnosis as JSON.")] = False,
 ) -> None:
@@ -121,7 +131,7 @@ def diagnose(
         from underdog.diagnosing import conduct
         from underdog.studying import Asked
 
-        asked = Asked(file, dry_run, fresh, yes, quiet, json, out=out, store=store)
+        asked = Asked(file, dry_run, fresh, yes, quiet, json, out=out, store=store, allow_code=allow_code)
         code = conduct(asked, n)
     raise typer.Exit(code)
 
@@ -163,6 +173,7 @@ def serve(
     shadow_budget: Annotated[
         float, typer.Option(metavar="DOLLARS", min=0, help="What shadowing may cost in all.")
     ] = 0.0,
+    allow_code: AllowCode = False,
 ) -> None:
     """Serve a run's plan as an OpenAI-compatible model."""
     with edge():
@@ -170,7 +181,15 @@ def serve(
         from underdog.gateway import serve as serve_plan
 
         watched = Shadow(shadow, shadow_budget) if shadow else None
-        serve_plan(run, host=host, port=port, api_key_env=api_key_env, store=store, shadow=watched)
+        serve_plan(
+            run,
+            host=host,
+            port=port,
+            api_key_env=api_key_env,
+            store=store,
+            shadow=watched,
+            allow_code=allow_code,
+        )
 
 
 @app.command()

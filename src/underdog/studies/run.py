@@ -56,7 +56,8 @@ class Settings:
 
     `consent` is shown the forecast and says whether to go on; `folder` is where the run is written. `advice`,
     a diagnosis' order of levers, orders the first round of a study that names none, and drops what it says
-    will not pay; None: such a study diagnoses its task first.
+    will not pay; None: such a study diagnoses its task first. `allow_code` agrees to run the user's own
+    programs that levers name.
     """
 
     store: Path = DEFAULT_PATH
@@ -66,6 +67,7 @@ class Settings:
     progress: Progress | None = None
     bind: Callable[[Model], Any] | None = None
     advice: Sequence[Advised] | None = None
+    allow_code: bool = False
 
 
 def study(
@@ -108,9 +110,10 @@ async def run(spec: Spec, settings: Settings) -> Result | None:
         bank = Bank(store, spec.name)
         purse = Purse(spec.budget, bank.spent() if spec.budget.limited else None)
         async with (
-            Acts(bind) as acts,
+            Acts(bind, base=spec.base, allow_code=settings.allow_code) as acts,
             Driver(bind, bank, purse=purse, tools=acts, fresh=settings.fresh) as driver,
         ):
+            acts.admit(*spec.levers.values())
             bench = Bench(
                 spec.task,
                 driver,
