@@ -48,7 +48,7 @@ OTHER: dict[str, dict[str, Any]] = {
     "compute": {"program": Program("parse.py:formulated", "d1")},
     "confident": {"by": "verbalised"},
     "deepconf": {"by": "tail", "window": 16, "top": 5},
-    "judged": {"question": "Right?", "yes": ("ja",), "no": ("nein",)},
+    "judged": {"question": "Right?", "right": ("ja",), "wrong": ("nein",)},
     "ladder": {"scores": (SCORE, SCORE), "trust": (1, 0), "accept": (0.9, 0.6), "defer": (0.1, 0.6)},
     "prompt": {
         "system": "Be brief.",

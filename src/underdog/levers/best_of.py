@@ -54,7 +54,10 @@ class BestOf:
 
     def __post_init__(self) -> None:
         if not 0 < self.keep <= 1 or (self.keep < 1 and self.by == "max"):
-            raise StudyError(f"bestof: keep must lie in (0, 1], below 1 with by: sum; got {self.keep:g}")
+            raise StudyError(
+                f"bestof: keep must lie in (0, 1] and chooses who is in a sum; got {self.keep:g} with by: "
+                f"{self.by}: say by: sum"
+            )
         if self.batch is not None and self.batch < 1:
             raise StudyError(f"bestof: batch must be at least 1; got {self.batch}")
         if not 0 < self.enough <= 1 or (self.enough < 1 and self.batch is None):
@@ -121,8 +124,9 @@ def chosen(
         best = max(judged, key=lambda one: (one.verdict, counts[one.vote]))
         return replace(best.answer, confidence=best.verdict)
     voting = judged[: ceil(keep * len(judged) - 1e-9)]
-    weights = {vote: fsum(one.verdict for one in voting if one.vote == vote) for vote in counts}
-    heaviest = max(counts, key=lambda vote: (weights[vote], counts[vote]))
+    backed = dict.fromkeys(one.vote for one in pool if one.verdict >= 0)
+    weights = {vote: fsum(one.verdict for one in voting if one.vote == vote) for vote in backed}
+    heaviest = max(weights, key=lambda vote: (weights[vote], counts[vote]))
     best = next(one for one in judged if one.vote == heaviest)
     total = fsum(weights.values())
     share = weights[heaviest] / total * len(pool) / len(results) if total else 0.0
