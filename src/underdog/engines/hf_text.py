@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from underdog.answerer import Message, ToolCall
+from underdog.engines.stops import cut_at_stop
 
 _OPEN, THOUGHT_ENDS = "<think>", "</think>"
 TOOL_CALL_OPENS = "<tool_call>"
@@ -75,12 +76,6 @@ def split_reasoning(raw: str, opened: bool, done: bool) -> tuple[str | None, str
         start = start[len(_OPEN) :]
     thought, closed, rest = start.partition(THOUGHT_ENDS)
     return thought.strip(), rest.lstrip() if closed else ""
-
-
-def cut_at_stop(text: str, stops: Sequence[str], keep: bool = False) -> tuple[str, bool]:
-    """The text before the first stop string, with `keep` to its end, and whether there was one."""
-    found = [(at, at + len(stop)) for stop in stops if stop and (at := text.find(stop)) >= 0]
-    return (text[: min(found)[keep]], True) if found else (text, False)
 
 
 def read_tool_calls(text: str, prefix: str) -> tuple[ToolCall, ...]:
