@@ -231,7 +231,7 @@ def _lever(cls: type[Any], body: dict[str, Any], place: Place, where: str) -> An
     known_fields = {f.name: f for f in fields(cls)}
     for key in body:
         if key not in known_fields:
-            close = difflib.get_close_matches(key, known_fields, n=1)
+            close = difflib.get_close_matches(str(key), known_fields, n=1)  # YAML reads a bare no as False
             hint = f"; did you mean {close[0]!r}?" if close else ""
             raise StudyError(f"{where}: unknown field {key!r} (known: {', '.join(known_fields)}){hint}")
     missing = [

@@ -60,7 +60,7 @@ OTHER: dict[str, dict[str, Any]] = {
     "constrain": {"regex": "[0-9]+"},
     "deepconf": {"by": "tail", "window": 16, "top": 5},
     "dvts": STEPS,
-    "judged": {"question": "Right?", "yes": ("ja",), "no": ("nein",)},
+    "judged": {"question": "Right?", "right": ("ja",), "wrong": ("nein",)},
     "ladder": {"scores": (SCORE, SCORE), "trust": (1, 0), "accept": (0.9, 0.6), "defer": (0.1, 0.6)},
     "lookahead": {**STEPS, "ahead": 2},
     "prompt": {

@@ -14,6 +14,7 @@ from underdog.answerer import Answer, Ask, Failure, Model, Request, ToolCall, pl
 from underdog.errors import StudyError
 from underdog.levers import Beam, BestOf, Constrain, Dvts, Lookahead, Read
 from underdog.levers.candidate import continued, shown
+from underdog.plan import dump, load
 from underdog.trial import Spend
 
 SMALL, JUDGE = Model("fake/small"), Model("fake/judge")
@@ -86,6 +87,13 @@ def test_a_step_asks_to_go_on_and_to_keep_the_end_of_the_step() -> None:
     assert later.extra["add_generation_prompt"] is False
     assert all(step.extra["include_stop_str_in_output"] is True for step in played.steps)
     assert all(step.example == "e1" for step in played.steps)
+
+
+def test_a_step_may_end_at_any_of_several_delimiters() -> None:
+    played = Played(lambda text, request: Answer({"": "3+", "3+": "4*", "3+4*": "5"}[text]))
+    lever = Beam(SMALL, JUDGE, n=1, width=1, delimiter=("+", "*"))
+    assert played.of(lever).text == "3+4*5" and played.steps[0].sampling.stop == ("+", "*")
+    assert load(dump(lever)) == lever
 
 
 def test_the_tokens_of_all_steps_stay_within_those_of_one_answer() -> None:
@@ -267,6 +275,7 @@ def test_a_rollout_has_as_many_steps_as_asked_ends_with_its_answer_and_survives_
         (Beam, {"n": 2, "width": 4}, "beam: width must lie in 1 to n"),
         (Beam, {"rounds": 0}, "a round and a delimiter"),
         (Beam, {"delimiter": ""}, "a round and a delimiter"),
+        (Beam, {"delimiter": ()}, "a round and a delimiter"),
         (Dvts, {"n": 10, "width": 4}, "dvts: n must be a multiple of width"),
         (Lookahead, {"ahead": 0}, "lookahead: ahead must be at least 1"),
     ],

@@ -121,8 +121,9 @@ def chosen(
         best = max(judged, key=lambda one: (one.verdict, counts[one.vote]))
         return replace(best.answer, confidence=best.verdict)
     voting = judged[: ceil(keep * len(judged) - 1e-9)]
-    weights = {vote: fsum(one.verdict for one in voting if one.vote == vote) for vote in counts}
-    heaviest = max(counts, key=lambda vote: (weights[vote], counts[vote]))
+    backed = dict.fromkeys(one.vote for one in pool if one.verdict >= 0)
+    weights = {vote: fsum(one.verdict for one in voting if one.vote == vote) for vote in backed}
+    heaviest = max(weights, key=lambda vote: (weights[vote], counts[vote]))
     best = next(one for one in judged if one.vote == heaviest)
     total = fsum(weights.values())
     share = weights[heaviest] / total * len(pool) / len(results) if total else 0.0

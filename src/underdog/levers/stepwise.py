@@ -61,8 +61,8 @@ class Stepwise:
     """What the levers over steps share; each says what is its own.
 
     `n` paths at most, of which `1/width` go on after each step and are drawn from `width` times, for at most
-    `rounds` steps. A step ends at `delimiter`, which stays in the text; the request's `max_tokens` bound the
-    whole answer. Equal steps are one path. `verifier` is shown every path as it stands; one that it says
+    `rounds` steps. A step ends at a `delimiter`, which stays in the text; the request's `max_tokens` bound
+    the whole answer. Equal steps are one path. `verifier` is shown every path as it stands; one that it says
     nothing of (it fails, or its verdict is no number in [0, 1]) ranks last. `score` pools the verdicts of a
     path's steps; `by` is BestOf's choice, made at the end among the paths that ended.
 
@@ -75,7 +75,7 @@ class Stepwise:
     n: int = 16
     width: int = 4
     rounds: int = 40
-    delimiter: str = "\n"
+    delimiter: str | tuple[str, ...] = "\n"
     temperature: float | None = 0.8
     score: Literal["last", "min", "mean"] = "last"
     by: Literal["max", "sum"] = "sum"
@@ -84,11 +84,16 @@ class Stepwise:
         name = type(self).__name__.lower()
         if not 1 <= self.width <= self.n:
             raise StudyError(f"{name}: width must lie in 1 to n; got width {self.width}, n {self.n}")
-        if self.rounds < 1 or not self.delimiter:
+        if self.rounds < 1 or not all(self._ends) or not self._ends:
             raise StudyError(
                 f"{name}: there must be a round and a delimiter; got rounds {self.rounds}, "
                 f"delimiter {self.delimiter!r}"
             )
+
+    @property
+    def _ends(self) -> tuple[str, ...]:
+        """The texts that end a step."""
+        return (self.delimiter,) if isinstance(self.delimiter, str) else self.delimiter
 
     def search(self, request: Request, trees: int = 1, ahead: int = 0) -> Steps:
         """Grow `trees` of n / trees places each; the verifier sees paths as they are `ahead` steps later."""
@@ -120,7 +125,7 @@ class Stepwise:
         """The ask for a path's next step."""
         left = max(1, request.sampling.max_tokens - path.tokens)
         step = continued(
-            request.sampled(stop=(*request.sampling.stop, self.delimiter), max_tokens=left), path.text
+            request.sampled(stop=(*request.sampling.stop, *self._ends), max_tokens=left), path.text
         )
         return Ask(self.inner, replace(step, extra={**step.extra, **KEEP_STOP}))
 
@@ -133,7 +138,7 @@ class Stepwise:
         tokens = path.tokens + said.spend.tokens_out
         written = said.text
         stop = next((stop for stop in request.sampling.stop if stop and written.endswith(stop)), "")
-        on = not stop and written.endswith(self.delimiter) and tokens < request.sampling.max_tokens
+        on = not stop and written.endswith(self._ends) and tokens < request.sampling.max_tokens
         text = path.text + written.removesuffix(stop)
         return replace(path, text=text, last=said, tokens=tokens, open=on and said.finish != "length")
 
