@@ -12,16 +12,20 @@ from typing import Any
 
 from underdog.levers.abstain import Abstain
 from underdog.levers.agree import Agree
+from underdog.levers.beam import Beam
 from underdog.levers.best_of import BestOf
 from underdog.levers.cascade import Cascade
 from underdog.levers.cascade_route import CascadeRoute
 from underdog.levers.check import Check
 from underdog.levers.compute import Compute
 from underdog.levers.confident import Confident
+from underdog.levers.constrain import Constrain
 from underdog.levers.deep_conf import DeepConf
+from underdog.levers.dvts import Dvts
 from underdog.levers.fallback import Fallback
 from underdog.levers.judged import Judged
 from underdog.levers.ladder import Ladder
+from underdog.levers.lookahead import Lookahead
 from underdog.levers.panel import Panel
 from underdog.levers.prompt import Prompt
 from underdog.levers.read import Read
@@ -40,16 +44,20 @@ from underdog.levers.vote import Vote
 __all__ = [
     "Abstain",
     "Agree",
+    "Beam",
     "BestOf",
     "Cascade",
     "CascadeRoute",
     "Check",
     "Compute",
     "Confident",
+    "Constrain",
     "DeepConf",
+    "Dvts",
     "Fallback",
     "Judged",
     "Ladder",
+    "Lookahead",
     "Panel",
     "Prompt",
     "Read",
