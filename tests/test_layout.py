@@ -22,7 +22,7 @@ SOURCE = ROOT / "src"
 
 # A room is a module or folder of the package; it imports itself and rooms named before it, never one after.
 ORDER = (
-    *("trial", "errors", "answerer", "statistics"),
+    *("trial", "errors", "stored", "answerer", "statistics"),
     *("budget", "logprobs", "endpoint", "example", "reading"),
     *("scorers", "data", "routing", "levers", "task", "proof", "tiny"),
     *("plan", "store", "wire", "config", "prices", "terms", "engines", "acts"),

@@ -112,7 +112,7 @@ def as_json(advice: Advice) -> str:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Policy):
-        return value.digest
+        return value.stored.digest
     if is_dataclass(value):
         return {item.name: _plain(getattr(value, item.name)) for item in fields(value)}
     return [_plain(one) for one in value] if isinstance(value, tuple) else value

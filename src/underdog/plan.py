@@ -1,8 +1,8 @@
 """A Plan: an answerer saved as plain JSON, with the evidence that it rests on.
 
 `plan.json` holds names and numbers only, no code and no addresses: endpoints appear by alias, so that a
-stranger's plan can never send a key anywhere. What is too big for it (a router) lies beside it in a file that
-its content hash names. `dump` and `load` are also how study files name levers.
+stranger's plan can never send a key anywhere. What is too big for it (a router, an index) lies beside it in a
+file that its content hash names. `dump` and `load` are also how study files name levers.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import msgspec
 from underdog.answerer import Answerer, Lever, Model, Request, digest
 from underdog.errors import StudyError
 from underdog.levers import known
-from underdog.routing.stored import SUFFIX, Stored
+from underdog.stored import Stored
 
 FORMAT = 1
 _MODEL_FIELDS = tuple(f.name for f in fields(Model))
@@ -264,13 +264,13 @@ def _file(raw: Any, place: Place, where: str) -> Stored:
     """A file by its path (in study files) or, in plans, by the content hash that it must have."""
     named = raw.get("file") if isinstance(raw, Mapping) else raw
     if not isinstance(named, str):
-        raise StudyError(f"{where}: must be the path of a router's file; got {raw!r}")
+        raise StudyError(f"{where}: must be the path of a file; got {raw!r}")
     if not isinstance(raw, Mapping):
         return Stored.read((place.base or Path()) / named)
-    meant = Stored(Path(named).name.removesuffix(SUFFIX))
+    meant = Stored.named(Path(named).name)
     if place.base is None:
         return meant
-    found = Stored.read(place.base / Path(named).name)
+    found = Stored.read(place.base / meant.name)
     if found != meant:
-        raise StudyError(f"{where}: {named} holds another router than its name says: save the plan again")
+        raise StudyError(f"{where}: {named} holds something else than its name says: save the plan again")
     return found

@@ -21,7 +21,6 @@ from underdog.levers import Vote, known
 from underdog.plan import dump, load
 from underdog.routing.accept import AcceptScore
 from underdog.routing.cascade_routing import Estimates
-from underdog.routing.stored import Stored
 from underdog.store.sinks import MemoryBank
 
 A, B, C = Model("fake/a"), Model("fake/b"), Model("fake/c", adapter="x", revision="r1", dtype="float32")
@@ -52,7 +51,7 @@ OTHER: dict[str, dict[str, Any]] = {
     },
     "read": {"rule": "number", "lenient": True},
     "render": {"tools": True},
-    "route": {"router": Stored.of(small_policy())},
+    "route": {"router": small_policy().stored},
     "scored": {"score": SCORE},
     "split": {"shares": (0.25, 0.75), "keys": ("user",), "salt": 3},
     "sticky": {"span": "turn"},

@@ -12,8 +12,8 @@ from typing import Any
 
 from underdog.answerer import Answerer, Ask, Request, Steps, Tool, act
 from underdog.errors import StudyError
-from underdog.routing.policy import Policy
-from underdog.routing.stored import Stored
+from underdog.routing.policy import Policy, policy_of
+from underdog.stored import Stored
 
 EMBED = Tool("embed")
 """Texts to vectors by a named model: `embed(model, texts)` gives one list of numbers a text."""
@@ -28,6 +28,7 @@ class Route:
 
     Raises:
         StudyError: there are not as many members as the router has answerers.
+        DataError: the file is no router's.
     """
 
     members: tuple[Answerer, ...]
@@ -36,7 +37,7 @@ class Route:
     def __post_init__(self) -> None:
         if self.router is None or self.router.content is None:
             return
-        names = self.router.policy.answerers
+        names = policy_of(self.router).answerers
         if len(names) != len(self.members):
             raise StudyError(
                 f"route: the router chooses among {len(names)} answerers ({', '.join(names)}), so the lever "
@@ -46,7 +47,7 @@ class Route:
     def steps(self, request: Request) -> Steps:
         if self.router is None:
             return Ask(self.members[-1], request)
-        policy, text = self.router.policy, asked_text(request)
+        policy, text = policy_of(self.router), asked_text(request)
         vectors = None
         if policy.embedder is not None:
             vectors = yield from act(EMBED, model=policy.embedder, texts=[text])
@@ -66,7 +67,7 @@ def routed(policy: Policy, members: Mapping[str, Answerer]) -> Route:
             f"route: the router asks {missing[0]!r}, which is not among the members given "
             f"({', '.join(members) or 'none'})"
         )
-    return Route(tuple(members[name] for name in policy.answerers), Stored.of(policy))
+    return Route(tuple(members[name] for name in policy.answerers), policy.stored)
 
 
 def asked_text(request: Request) -> str:
