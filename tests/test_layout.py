@@ -24,7 +24,7 @@ SOURCE = ROOT / "src"
 ORDER = (
     *("trial", "errors", "stored", "answerer", "statistics"),
     *("budget", "logprobs", "endpoint", "example", "reading"),
-    *("scorers", "data", "routing", "levers", "task", "proof", "tiny"),
+    *("scorers", "data", "routing", "retrieval", "levers", "task", "proof", "tiny"),
     *("plan", "store", "wire", "config", "prices", "terms", "engines", "acts"),
     *("lane", "drive"),
     *("studies", "tiny.table", "tiny.diagnosed"),

@@ -17,8 +17,8 @@ NAMES = [
     *("ask", "ask_all", "load_plan", "load_study", "load_task", "play", "study"),
 ]
 LEVERS = [
-    *("Abstain", "Agree", "Cascade", "CascadeRoute", "Confident", "Fallback", "Ladder", "Panel", "Prompt"),
-    *("Read", "Render", "Route", "Scored", "Split", "Sticky", "Vote"),
+    *("Abstain", "Agree", "Cascade", "CascadeRoute", "Confident", "Fallback", "FewShot", "Ladder", "Panel"),
+    *("Prompt", "Read", "Render", "Retrieve", "Route", "Scored", "Split", "Sticky", "Vote"),
 ]
 SCORERS = [
     *("contains", "exact", "json", "judge", "label", "list_f1", "number", "python", "regex"),

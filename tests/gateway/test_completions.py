@@ -12,7 +12,7 @@ import pytest
 from underdog.answerer import Answer, Failure, Model, Request, Sampling, TokenLogprob, ToolCall
 from underdog.drive import Driver
 from underdog.engines.fake import FakeEngine
-from underdog.levers import Agree, Cascade, Confident, Fallback, Panel, Prompt, Read, Vote
+from underdog.levers import Agree, Cascade, Confident, Fallback, FewShot, Panel, Prompt, Read, Vote
 from underdog.store.sinks import MemoryBank
 from underdog.trial import Spend
 from underdog.wire import request_from
@@ -176,7 +176,7 @@ PLANS = [
     Agree((READ, Read(LARGE, rule="number")), LARGE),
     Fallback((READ, LARGE)),
     Panel((READ, Read(LARGE, rule="number"))),
-    Prompt(READ, system="Think.", demonstrations=(("1", "2"),)),
+    Prompt(FewShot(READ, demonstrations=(("1", "2"),)), system="Think."),
     Cascade(Confident(READ, "verbalised"), LARGE, 0.5),
 ]
 

@@ -10,15 +10,19 @@ import sys
 from dataclasses import FrozenInstanceError, fields, is_dataclass, replace
 from typing import Any
 
+import msgspec
 import pytest
 from tests.routing.worlds import small_policy
 
 from underdog import levers
-from underdog.answerer import Answer, Failure, Model, Request, TokenLogprob, canonical, play
+from underdog.acts.search import search
+from underdog.answerer import Act, Answer, Ask, Failure, Model, Request, TokenLogprob, canonical, play
 from underdog.drive import Driver
 from underdog.engines.fake import FakeEngine
 from underdog.levers import Vote, known
+from underdog.levers.few_shot import indexed
 from underdog.plan import dump, load
+from underdog.retrieval.index import Index
 from underdog.routing.accept import AcceptScore
 from underdog.routing.cascade_routing import Estimates
 from underdog.store.sinks import MemoryBank
@@ -34,6 +38,14 @@ ESTIMATES = Estimates(
 )
 SCORE = AcceptScore(("agreeing", "final chars"), (2.0, -0.1), (0.5, 3.0), 0.25, "not worse")
 
+DOCUMENTS = Index.of([("d[0:10]", "q is asked"), ("d[11:20]", "nothing here")])
+OTHERS = Index.of([("e[0:1]", "q"), ("e[2:3]", "r")]).embedded([[1.0, 0.0], [0.0, 1.0]], "fake/e").stored
+POOL = indexed([("q?", "7"), ("other", "8")])
+# What fields without a default are, where they hold no answerer.
+NEEDED: dict[str, dict[str, Any]] = {"retrieve": {"documents": DOCUMENTS.stored}}
+# The functions behind the tools that levers ask for.
+ACTS: dict[str, Any] = {"search": search, "embed": lambda model, texts: [[1.0, 0.5] for _ in texts]}
+
 # Another value than the default for every field that holds no answerer (of Read, two of its fields).
 OTHER: dict[str, dict[str, Any]] = {
     "abstain": {"threshold": 0.0, "text": "No answer."},
@@ -42,15 +54,26 @@ OTHER: dict[str, dict[str, Any]] = {
     "cascaderoute": {"estimates": ESTIMATES, "price": 0.5},
     "confident": {"by": "verbalised"},
     "ladder": {"scores": (SCORE, SCORE), "trust": (1, 0), "accept": (0.9, 0.6), "defer": (0.1, 0.6)},
-    "prompt": {
-        "system": "Be brief.",
-        "template": "Q: {input}",
-        "shots": 1,
+    "fewshot": {
+        "k": 1,
+        "by": "nearest",
+        "order": "nearest_first",
+        "labels": "shuffled",
         "seed": 7,
         "demonstrations": (("one", "1"), ("two", "2")),
+        "pool": POOL,
     },
+    "prompt": {"system": "Be brief.", "template": "Q: {input}"},
     "read": {"rule": "number", "lenient": True},
     "render": {"tools": True},
+    "retrieve": {
+        "documents": OTHERS,
+        "k": 2,
+        "by": "hybrid",
+        "template": "{input} ({passages})",
+        "between": "; ",
+        "cite": True,
+    },
     "route": {"router": small_policy().stored},
     "scored": {"score": SCORE},
     "split": {"shares": (0.25, 0.75), "keys": ("user",), "salt": 3},
@@ -70,7 +93,7 @@ REQUEST = Request(
 
 def built(name: str, cls: type[Any], others: bool = False) -> Any:
     """A lever of this kind around models; with `others`, no field has its default."""
-    made: dict[str, Any] = {}
+    made: dict[str, Any] = dict(NEEDED.get(name, {}))
     singles = iter([C, D])
     for f in fields(cls):
         if "Answerer" in str(f.type):
@@ -88,8 +111,11 @@ LEVERS = [
 every_lever = pytest.mark.parametrize(("name", "cls", "others"), LEVERS)
 
 
-def reply(effect: Any) -> Answer:
+def reply(effect: Any) -> Any:
     """Answers that differ by model, request and sample, some of them agreeing, all lists of calls."""
+    if isinstance(effect, Act):
+        file = {} if effect.file is None else {"file": effect.file}
+        return msgspec.json.decode(msgspec.json.encode(ACTS[effect.tool.name](**effect.arguments, **file)))
     seed = int.from_bytes(
         canonical([effect.answerer.name, effect.request.digest, effect.request.sample])[-6:-3]
     )
@@ -98,7 +124,7 @@ def reply(effect: Any) -> Answer:
 
 
 def leaves(lever: Any, request: Request, given: Any = reply) -> tuple[Any, list[Any]]:
-    """What the lever answers and the asks that reached models."""
+    """What the lever answers, and the asks that reached models and acts that reached tools."""
     asked: list[Any] = []
 
     def noting(effect: Any) -> Any:
@@ -106,6 +132,11 @@ def leaves(lever: Any, request: Request, given: Any = reply) -> tuple[Any, list[
         return given(effect)
 
     return play(lever, request, noting), asked
+
+
+def asks(lever: Any, request: Request) -> list[Ask]:
+    """The asks that reached models."""
+    return [one for one in leaves(lever, request)[1] if isinstance(one, Ask)]
 
 
 def test_the_one_list_is_sorted_and_named_after_its_classes() -> None:
@@ -126,7 +157,10 @@ def test_a_lever_is_a_frozen_dataclass_with_docstrings(name, cls, others) -> Non
 
 @pytest.mark.parametrize("name", sorted({name.lower() for name in levers.__all__} - {"read"}))
 def test_every_field_is_tried_with_another_value_than_its_default(name) -> None:
-    plain = {f.name: f.default for f in fields(known()[name]) if "Answerer" not in str(f.type)}
+    needed = NEEDED.get(name, {})
+    plain = {
+        f.name: needed.get(f.name, f.default) for f in fields(known()[name]) if "Answerer" not in str(f.type)
+    }
     other = OTHER.get(name, {})
     assert set(other) == set(plain)
     assert [field for field in other if other[field] == plain[field]] == []
@@ -159,7 +193,7 @@ def test_a_lever_is_deterministic_given_its_answers_and_leaves_its_request_alone
 
 @every_lever
 def test_what_a_lever_asks_keeps_the_example_and_its_root_draw(name, cls, others) -> None:
-    _, asked = leaves(built(name, cls, others), replace(REQUEST, draw=(5,)))
+    asked = asks(built(name, cls, others), replace(REQUEST, draw=(5,)))
     assert {ask.request.example for ask in asked} == {"e1"}
     assert all(ask.request.draw[:1] == (5,) for ask in asked)
 
@@ -170,7 +204,7 @@ def test_draws_are_distinct_when_nested(name, cls, others) -> None:
     lever = built(name, cls, others)
     seen: dict[int, set[Any]] = {}
     for outer in range(2):
-        _, asked = leaves(lever, REQUEST.drawn(outer))
+        asked = asks(lever, REQUEST.drawn(outer))
         made = [(ask.answerer, ask.request.digest, ask.request.sample) for ask in asked]
         assert len(made) == len(set(made)), "one walk made one sample twice"
         seen[outer] = {one for one in made if one[2] != ()}  # a greedy ask has only one sample
@@ -180,7 +214,7 @@ def test_draws_are_distinct_when_nested(name, cls, others) -> None:
 @every_lever
 def test_a_greedy_request_stays_greedy_unless_the_lever_samples_by_itself(name, cls, others) -> None:
     lever = built(name, cls, others)
-    _, asked = leaves(lever, REQUEST.sampled(temperature=0.0))
+    asked = asks(lever, REQUEST.sampled(temperature=0.0))
     hot = {ask.request.sampling.temperature for ask in asked}
     assert hot == ({lever.temperature} if hasattr(lever, "temperature") else {0.0})
 
@@ -208,7 +242,7 @@ def test_the_driver_and_the_stream_answer_as_play_does(name, cls, others) -> Non
         return FakeEngine(lambda request: reply(Asked(model, request)), name=model.name)
 
     async def session() -> tuple[Any, str, Any]:
-        async with Driver(bind, MemoryBank(), fresh=True) as driver:
+        async with Driver(bind, MemoryBank(), fresh=True, tools=ACTS) as driver:
             whole = (await driver.answer(lever, REQUEST)).result
             pieces = [piece async for piece in driver.stream(lever, REQUEST)]
             return whole, "".join(piece.text for piece in pieces), pieces[-1].answer
@@ -216,7 +250,8 @@ def test_the_driver_and_the_stream_answer_as_play_does(name, cls, others) -> Non
     whole, text, streamed = asyncio.run(session())
     played = play(lever, REQUEST, reply)
     assert replace(whole, spend=played.spend, model="") == played
-    assert streamed == whole and text == whole.text
+    assert replace(streamed, spend=whole.spend) == whole and text == whole.text
+    assert streamed.spend.tokens == whole.spend.tokens
 
 
 class Asked:

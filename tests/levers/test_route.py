@@ -15,7 +15,8 @@ from underdog.drive import Driver
 from underdog.engines.fake import FakeEngine
 from underdog.errors import DataError, StudyError
 from underdog.levers import Cascade, Route
-from underdog.levers.route import EMBED, asked_text, routed
+from underdog.levers.asked import asked_text
+from underdog.levers.route import EMBED, routed
 from underdog.plan import Plan, dump, files_of, load, load_plan, models_of
 from underdog.routing.policy import Policy
 from underdog.routing.routers import CategoryTable, Ridge

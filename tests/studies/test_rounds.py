@@ -10,7 +10,7 @@ from tests.studies.test_race import found, gold, hard, priced, unsure
 
 from underdog.answerer import Answer, Request
 from underdog.levers.cascade import Cascade
-from underdog.levers.prompt import Prompt
+from underdog.levers.few_shot import FewShot
 from underdog.levers.vote import Vote
 from underdog.studies.rounds import MOST_ROUNDS, possible, wraps
 from underdog.studies.run import Settings
@@ -33,7 +33,7 @@ def taught(request: Request) -> Answer:
 def test_a_lever_is_wrapped_by_a_vote_and_by_cascades(tmp_path: Path) -> None:
     """What already asks the large model is wrapped no more, and nothing is raced twice."""
     spec = sums_spec(tmp_path)
-    shots = Prompt(spec.read("small"), shots=4)
+    shots = FewShot(spec.read("small"), 4)
     arms = {"small": spec.read("small"), "shots": shots, **spec.levers}
     around = wraps("shots", arms, spec)
     assert around["vote of shots"] == Vote(shots, 5)

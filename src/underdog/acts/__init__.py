@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
+from underdog.acts.search import search
 from underdog.answerer import Model
 
 Function = Callable[..., Any]
@@ -25,7 +26,10 @@ class Acts(Mapping[str, Function]):
 
     def __init__(self, bind: Callable[[Model], Any]) -> None:
         self._bind = bind
-        self._openers: dict[str, Callable[[], tuple[Function, Closer | None]]] = {"embed": self._embed}
+        self._openers: dict[str, Callable[[], tuple[Function, Closer | None]]] = {
+            "embed": self._embed,
+            "search": lambda: (search, None),
+        }
         self._opened: dict[str, Function] = {}
         self._closing = AsyncExitStack()
 

@@ -16,11 +16,13 @@ from underdog.levers.cascade import Cascade
 from underdog.levers.cascade_route import CascadeRoute
 from underdog.levers.confident import Confident
 from underdog.levers.fallback import Fallback
+from underdog.levers.few_shot import FewShot
 from underdog.levers.ladder import Ladder
 from underdog.levers.panel import Panel
 from underdog.levers.prompt import Prompt
 from underdog.levers.read import Read
 from underdog.levers.render import Render
+from underdog.levers.retrieve import Retrieve
 from underdog.levers.route import Route
 from underdog.levers.scored import Scored
 from underdog.levers.split import Split
@@ -34,11 +36,13 @@ __all__ = [
     "CascadeRoute",
     "Confident",
     "Fallback",
+    "FewShot",
     "Ladder",
     "Panel",
     "Prompt",
     "Read",
     "Render",
+    "Retrieve",
     "Route",
     "Scored",
     "Split",

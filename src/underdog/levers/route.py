@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from underdog.answerer import Answerer, Ask, Request, Steps, Tool, act
 from underdog.errors import StudyError
+from underdog.levers.asked import asked_text
 from underdog.routing.policy import Policy, policy_of
 from underdog.stored import Stored
 
@@ -68,16 +68,6 @@ def routed(policy: Policy, members: Mapping[str, Answerer]) -> Route:
             f"({', '.join(members) or 'none'})"
         )
     return Route(tuple(members[name] for name in policy.answerers), policy.stored)
-
-
-def asked_text(request: Request) -> str:
-    """The text of the last user message; of a message in parts, its texts joined. Empty without one."""
-    users = [m for m in request.messages if m["role"] == "user"]
-    content: Any = users[-1].get("content") if users else None
-    if isinstance(content, str):
-        return content
-    parts = content or ()
-    return "\n".join(str(part.get("text", "")) for part in parts if part.get("type") == "text")
 
 
 def category(request: Request) -> str:

@@ -12,6 +12,7 @@ from typing import TypeAlias
 from underdog.answerer import Answerer, Model
 from underdog.budget import Purse
 from underdog.errors import StudyError
+from underdog.levers.few_shot import FewShot
 from underdog.statistics import Rules
 from underdog.studies.certifying import Ruling, certify_threshold, certify_whole
 from underdog.studies.crossfit import lessons
@@ -180,4 +181,4 @@ def _sizes(spec: Spec, book: Book) -> dict[Model, float | None]:
 
 
 def _asks_to_fit(lever: Answerer) -> bool:
-    return bool(getattr(lever, "shots", 0)) and not getattr(lever, "demonstrations", ())
+    return isinstance(lever, FewShot) and not lever.ready

@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil
+from typing import Any
 
+from underdog.acts.search import search
 from underdog.answerer import Act, Answer, Answerer, Ask, Model, Request, TokenLogprob, play
 from underdog.drive import Driver
 from underdog.example import Example
 from underdog.levers.cascade import Cascade
+from underdog.levers.retrieve import SEARCH
 from underdog.task import Task
 from underdog.trial import Spend
 
@@ -138,9 +141,11 @@ def _play(task: Task, arms: Mapping[str, Answerer], examples: Sequence[Example],
 def _asks(answerer: Answerer, request: Request, text: str) -> list[tuple[Model, Request]]:
     asks: list[tuple[Model, Request]] = []
 
-    def reply(effect: Ask | Act) -> Answer | None:
+    def reply(effect: Ask | Act) -> Any:
         if isinstance(effect, Act):
-            return None
+            # A search costs nothing, and what it finds makes prompts longer; by words, it needs no model.
+            words = {**effect.arguments, "by": "bm25", "vector": None}
+            return search(**words, file=effect.file) if effect.tool == SEARCH and effect.file else None
         assert isinstance(effect.answerer, Model)
         asks.append((effect.answerer, effect.request))
         return Answer(text, logprobs=(TokenLogprob("", 0.0),))

@@ -30,10 +30,10 @@ _DRAWS = 5
 
 
 class Advised(Protocol):
-    """What a diagnosis says of one lever; `lever` is its name in study files."""
+    """What a diagnosis says of some levers; `names` are theirs in study files."""
 
     @property
-    def lever(self) -> str: ...
+    def names(self) -> tuple[str, ...]: ...
 
     @property
     def worth_trying(self) -> bool: ...
@@ -173,9 +173,9 @@ def _first_round(terms: Terms, told: Campaign) -> dict[str, Answerer]:
     if terms.spec.named:
         return levers
     kinds = {name: dump(lever)["lever"] for name, lever in levers.items()}
-    order = {one.lever: place for place, one in enumerate(terms.advice)}
+    order = {kind: place for place, one in enumerate(terms.advice) for kind in one.names}
     for one in terms.advice:
-        for name in [name for name, kind in kinds.items() if kind == one.lever and not one.worth_trying]:
+        for name in [name for name, kind in kinds.items() if kind in one.names and not one.worth_trying]:
             told.dropped[name] = one.why
     kept = [name for name in levers if name not in told.dropped]
     kept.sort(key=lambda name: order.get(kinds[name], len(order)))

@@ -60,7 +60,7 @@ class Finding:
 LEVERS: Mapping[str, tuple[str, ...]] = {
     "read": ("read",),
     "constrain": ("constrain",),
-    "prompt": ("prompt",),
+    "prompt": ("prompt", "fewshot"),
     "vote": ("vote",),
     "best-of with a verifier": ("bestof",),
     "retrieve": ("retrieve",),
@@ -89,9 +89,14 @@ class Advice:
     certain: bool = True
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """What the levers are called in study files; none where it is no lever of answering."""
+        return LEVERS[self.lever]
+
+    @property
     def runnable(self) -> bool:
-        """Whether a study can run it: some lever of this installation goes by its name."""
-        return any(name in known() for name in LEVERS[self.lever])
+        """Whether a study can run it: some lever of this installation goes by one of its names."""
+        return any(name in known() for name in self.names)
 
 
 @dataclass(frozen=True)

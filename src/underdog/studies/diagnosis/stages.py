@@ -8,7 +8,6 @@ samples drawn, demonstrations, the same with other labels, written steps, the pa
 from __future__ import annotations
 
 import hashlib
-import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
@@ -17,6 +16,7 @@ from underdog.answerer import Answer, Answerer
 from underdog.errors import StudyError
 from underdog.example import Example
 from underdog.levers.confident import Confident
+from underdog.levers.few_shot import FewShot
 from underdog.levers.prompt import Prompt
 from underdog.levers.read import Read
 from underdog.studies.choosing import LENIENT
@@ -144,35 +144,22 @@ def shown(spec: Spec, model: str, examples: tuple[Example, ...], effort: Effort)
     """Demonstrations from fit, and for small the same with wrong labels (Min et al., arXiv 2202.12837)."""
     asked = {example.id for example in examples}
     fit = [example for example in spec.task.split("fit") if example.id not in asked]
+    lever = FewShot(spec.read(model), effort.shots, seed=spec.seed)
     try:
-        prompt = Prompt(spec.read(model), shots=effort.shots, seed=spec.seed).fit(fit, spec.task.written)
+        right = lever.fit(fit, spec.task.written)
     except StudyError:
         few = f"the fit split has fewer than {effort.shots} examples with a gold answer"
         yield {f"{SHOTS} of {model}": few}
         return
-    yield Stage(SHOTS, model, spec.task, {model: prompt}, examples)
+    yield Stage(SHOTS, model, spec.task, {model: right}, examples)
     if model != "small":
         return
-    others = mislabelled(prompt.demonstrations, [spec.task.written(one) for one in fit], spec.seed)
-    if others is None:
+    try:
+        wrong = replace(lever, labels="shuffled").fit(fit, spec.task.written)
+    except StudyError:
         yield {f"{SHUFFLED} of small": "all examples of the fit split have the same answer"}
         return
-    wrong = replace(prompt, demonstrations=others)
     yield Stage(SHUFFLED, model, spec.task, {model: wrong}, examples)
-
-
-def mislabelled(
-    demonstrations: Sequence[tuple[str, str]], golds: Sequence[str | None], seed: int
-) -> tuple[tuple[str, str], ...] | None:
-    """The demonstrations with another example's answer each; None where there is no other answer."""
-    rng, known = random.Random(seed), [gold for gold in golds if gold is not None]
-    changed = []
-    for user, label in demonstrations:
-        others = [gold for gold in known if gold != label]
-        if not others:
-            return None
-        changed.append((user, rng.choice(others)))
-    return tuple(changed)
 
 
 def stepped(spec: Spec, model: str, examples: tuple[Example, ...], effort: Effort) -> Found:
