@@ -29,7 +29,7 @@ ORDER = (
     *("lane", "drive"),
     *("studies", "tiny.table", "tiny.diagnosed"),
     *("report", "gateway", "labelling"),
-    *("checking", "studying", "comparing", "explaining", "advising", "diagnosing"),
+    *("embedding", "checking", "indexing", "studying", "comparing", "explaining", "advising", "diagnosing"),
     "cli",
 )
 # What the order alone would allow, and still must not be: (room, rooms it never reaches, also indirectly).

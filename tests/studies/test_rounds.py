@@ -18,9 +18,9 @@ from underdog.studies.run import Settings
 
 @dataclass(frozen=True)
 class Said:
-    """What a diagnosis says of a lever."""
+    """What a diagnosis says of levers."""
 
-    lever: str
+    names: tuple[str, ...]
     worth_trying: bool
     why: str
 
@@ -77,11 +77,14 @@ def test_a_diagnosis_orders_the_first_round_and_drops_what_will_not_pay(
     tmp_path: Path, settings: Settings
 ) -> None:
     """The reason is kept; levers that a study names are raced whatever it says."""
-    advice = [Said("cascade", True, "it knows when it errs"), Said("vote", False, "draws never differ")]
+    advice = [
+        Said(("cascade",), True, "it knows when it errs"),
+        Said(("vote", "fewshot"), False, "draws never differ"),
+    ]
     advised = replace(priced(settings), advice=advice)
     findings = found(sums_spec(tmp_path), advised)
-    assert findings.dropped["vote"] == "draws never differ"
-    assert "vote" not in findings.rounds[0].arms
+    assert findings.dropped == {"vote": "draws never differ", "shots": "draws never differ"}
+    assert not {"vote", "shots"} & set(findings.rounds[0].arms)
     assert list(findings.rounds[0].arms)[:3] == ["small", "confident", "cascade"]
     named = sums_spec(tmp_path, levers={"vote": {"lever": "vote", "inner": "small", "n": 3}})
     assert "vote" in found(named, advised).rounds[0].arms

@@ -84,13 +84,14 @@ class Retrieve:
         hits = yield from act(SEARCH, file=self.documents, query=query, k=self.k, by=self.by, vector=vector)
         if not hits:
             return Ask(self.inner, request)
-        told = self._told(request, [hit["text"] for hit in hits])
+        told = self.told(request, [hit["text"] for hit in hits])
         if not self.cite:
             return Ask(self.inner, told)
         answer = yield from ask(self.inner, told)
         return answer if request.response_format else sourced(answer, [hit["id"] for hit in hits])
 
-    def _told(self, request: Request, passages: Sequence[str]) -> Request:
+    def told(self, request: Request, passages: Sequence[str]) -> Request:
+        """The request with these passages put before its question."""
         if self.cite:
             passages = [f"[{number}] {text}" for number, text in enumerate(passages, start=1)]
         messages, at = list(request.messages), last_user(request.messages)

@@ -1,7 +1,8 @@
 """Which calls a diagnosis makes, cheap first, and which it cannot make and why. Asks nothing itself.
 
 Every stage puts one way of asking to examples: the models as they are, small with its log-probabilities,
-samples drawn, demonstrations, the same with other labels, written steps, the passage that holds the answer.
+samples drawn, demonstrations, the same with other labels, written steps, the passage that holds the answer,
+those that the study's own lever finds.
 `gather.py` carries them out.
 """
 
@@ -9,18 +10,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TypeAlias
 
-from underdog.answerer import Answer, Answerer
+from underdog.answerer import Answer, Answerer, Model, Request
 from underdog.errors import StudyError
 from underdog.example import Example
+from underdog.levers.asked import asked_text
 from underdog.levers.confident import Confident
 from underdog.levers.few_shot import FewShot
 from underdog.levers.prompt import Prompt
 from underdog.levers.read import Read
+from underdog.levers.retrieve import Retrieve
 from underdog.studies.choosing import LENIENT
-from underdog.studies.diagnosis.signals.asking import GOLD, SHOTS, SHUFFLED, STEPS, WRONG
+from underdog.studies.diagnosis.signals.asking import FOUND, GOLD, SHOTS, SHUFFLED, STEPS, WRONG
 from underdog.studies.spec import Spec
 from underdog.task import Task
 
@@ -63,7 +66,8 @@ class Effort:
         shots: demonstrations in a prompt.
         share: the part of the study's budget that a diagnosis may take.
         steps: how a model is told to write its steps.
-        give: how a passage is put before a question; None for an example that cannot take one.
+        give: how a passage is put before a question; None for an example that cannot take one. Where the
+            study has a lever that retrieves, its own wording is taken instead, so that they compare.
     """
 
     examples: int = 240
@@ -190,12 +194,16 @@ def informed(spec: Spec, model: str, examples: tuple[Example, ...], effort: Effo
         yield {f"{GOLD} of {model}": f"the data have no column named {PASSAGE} with texts"}
         return
     arm: Mapping[str, Answerer] = {model: spec.read(model)}
-    given = [effort.give(example, example.fields[PASSAGE]) for example in told]
+    lever = retriever(spec)
+    give = effort.give if lever is None else worded_by(lever)
+    given = [give(example, example.fields[PASSAGE]) for example in told]
     yield Stage(GOLD, model, spec.task, arm, kept(given))
     if model != "small":
         return
+    if lever is not None:
+        yield Stage(FOUND, model, spec.task, {model: lever}, tuple(told))
     misled = [
-        effort.give(example, other.fields[PASSAGE])
+        give(example, other.fields[PASSAGE])
         for at, example in enumerate(told)
         if (other := unlike(example, told[at + 1 :] + told[:at])) is not None
     ]
@@ -203,6 +211,37 @@ def informed(spec: Spec, model: str, examples: tuple[Example, ...], effort: Effo
         yield Stage(WRONG, model, spec.task, arm, kept(misled))
     else:
         yield {f"{WRONG} of small": "all examples with a passage have the same answer"}
+
+
+def retriever(spec: Spec) -> Retrieve | None:
+    """The first lever of the study that retrieves, around small alone and without citations; None without."""
+    for lever in spec.levers.values():
+        for part in parts(lever):
+            if isinstance(part, Retrieve):
+                return replace(part, inner=spec.read("small"), cite=False)
+    return None
+
+
+def parts(answerer: Answerer) -> Iterator[Answerer]:
+    """An answerer and every one inside it."""
+    yield answerer
+    if isinstance(answerer, Model):
+        return
+    for item in fields(answerer):  # type: ignore[arg-type]
+        value = getattr(answerer, item.name)
+        for one in value if isinstance(value, tuple) else (value,):
+            if isinstance(one, Model) or hasattr(one, "steps"):
+                yield from parts(one)
+
+
+def worded_by(lever: Retrieve) -> Give:
+    """A passage put before a question as the lever would put it."""
+
+    def give(example: Example, passage: str) -> Example | None:
+        asked = Request(example.messages)
+        return replace(example, messages=lever.told(asked, [passage]).messages) if asked_text(asked) else None
+
+    return give
 
 
 def kept(examples: Sequence[Example | None]) -> tuple[Example, ...]:
