@@ -57,6 +57,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     chats = [{"messages": [{"role": role, "content": text} for role, text in pair]} for pair in turns]
     for name, rows in (("outputs", said), ("sums", sums), ("chats", chats)):
         (tmp_path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (tmp_path / "handbook").mkdir()
+    (tmp_path / "handbook" / "returns.md").write_text("Opened boxes are returned by parcel.\n")
     for block in blocks(DOCS / "reading.md", "python"):
         (tmp_path / block.name).write_text(block.text)
     return tmp_path
