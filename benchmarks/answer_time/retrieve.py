@@ -165,12 +165,13 @@ def blamed(
         made_of = Evidence(task, examples, "small", "large", greedy, probes=probes, retriever=lever)
         told = {signal.name: signal.interval for signal in retrieving.signals(made_of)}
         search, reader = told[retrieving.BY_SEARCH], told[retrieving.BY_READER]
+        verdict = retrieving.fault(search, reader)
         made.add(
             name,
             shown(told[retrieving.RECALL]),
             shown(search),
             shown(reader),
-            retrieving.fault(search, reader).partition(":")[0],
+            verdict.partition(":")[0] if "is at fault" in verdict else "cannot be told",
         )
     return made
 

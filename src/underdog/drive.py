@@ -148,6 +148,13 @@ class Driver:
                     paid.setdefault(key, result.spend)
                     yield _whole(result, paid, handed, piece.text)
 
+    def recorded(self, key: str) -> Answer | None:
+        """The answer of a recorded call; None for an act, a failure or a key that is not known."""
+        call = self._terms.sink.find(key)
+        if call is None or call.failed or call.fingerprint.startswith("tool:"):
+            return None
+        return msgspec.json.decode(call.result, type=Answer)
+
     async def act(self, act: Act) -> Trail:
         """Perform an act, once for all who ask for it at the same time, or find it in the bank.
 

@@ -184,7 +184,7 @@ PLANS = [
     Cascade(Confident(READ, "verbalised"), LARGE, 0.5),
     Retrieve(READ, NOTES, 1),
     Retrieve(Vote(READ, 3), NOTES, cite=True),
-    FewShot(READ, 1, by="nearest", pool=indexed([("one more", "2")])),
+    FewShot(READ, 1, by="nearest", index=indexed([("one more", "2")])),
 ]
 
 

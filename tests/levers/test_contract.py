@@ -61,7 +61,7 @@ OTHER: dict[str, dict[str, Any]] = {
         "labels": "shuffled",
         "seed": 7,
         "demonstrations": (("one", "1"), ("two", "2")),
-        "pool": POOL,
+        "index": POOL,
     },
     "prompt": {"system": "Be brief.", "template": "Q: {input}"},
     "read": {"rule": "number", "lenient": True},

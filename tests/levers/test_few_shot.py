@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from underdog.acts.search import search
 from underdog.answerer import Act, Answer, Failure, Model, Request, play
-from underdog.errors import StudyError
+from underdog.errors import Declined, StudyError
 from underdog.example import Example
 from underdog.levers import FewShot, Retrieve
 from underdog.plan import Plan, load_plan
 from underdog.retrieval.index import Index
+from underdog.routing.lesson import Lesson
+from underdog.routing.table import OutcomeTable
 
 SMALL = Model("fake/small")
 QUESTIONS = ("the red fox runs", "a blue whale swims", "the red kite flies", "snow falls slowly")
@@ -144,3 +147,53 @@ def test_a_plan_holds_the_pool_and_shows_the_same_when_loaded(tmp_path) -> None:
     Plan("near", lever).save(tmp_path)
     again = load_plan(tmp_path).answerer
     assert again == lever and users(again, "the red") == users(lever, "the red") != []
+
+
+# A teacher's own answers
+
+
+def lesson(scores, texts, questions=None) -> Lesson:
+    """What a teacher and the inner answerer did on as many examples; only the teacher's column matters."""
+    n = len(scores)
+    cells = np.column_stack([scores, np.zeros(n)])
+    table = OutcomeTable(
+        questions=tuple(questions or (f"question {i}" for i in range(n))),
+        ids=tuple(map(str, range(n))),
+        groups=tuple(map(str, range(n))),
+        categories=None,
+        answerers=("large", "small"),
+        scores=cells,
+        costs=np.ones((n, 2)),
+        answers=((None,) * n,) * 2,
+    )
+    return Lesson(table, np.ones((n, 2)), np.ones((n, 2)), texts=(tuple(texts), (None,) * n))
+
+
+def test_a_teachers_right_answers_are_shown_with_their_steps_and_the_teacher_is_needed_no_more() -> None:
+    asked_for = FewShot(SMALL, 3, teacher=Model("fake/large"))
+    assert asked_for.unfitted and asked_for.pool == (Model("fake/large"), SMALL)
+    scores = [1.0 if i % 2 else 0.0 for i in range(50)]
+    taught = asked_for.fit_on(lesson(scores, [f"so it is {i}" for i in range(50)]))
+    assert taught.teacher is None and taught.ready and not taught.unfitted and len(taught.demonstrations) == 3
+    for question, text in taught.demonstrations:
+        number = int(question.removeprefix("question "))
+        assert number % 2 and text == f"so it is {number}"
+    assert taught.fit([example("1", "gold")], gold) == taught, "gold answers do not take their place"
+    assert asked_for.fit(ANIMALS, gold) == asked_for, "it waits for its teacher"
+
+
+def test_its_own_answers_are_one_column_and_nearest_ones_are_looked_up_among_all_right_ones() -> None:
+    own = FewShot(SMALL, 1, by="nearest", teacher=SMALL)
+    assert own.pool == (SMALL,)
+    questions = [f"word{i} is" for i in range(50)]
+    taught = own.fit_on(lesson([1.0] * 49 + [0.0], [f"answer {i}" for i in range(50)], questions))
+    assert users(taught, "word7?") == ["word7 is"] and users(taught, "word49?") == []
+
+
+def test_a_question_asked_twice_is_one_demonstration_and_too_few_right_answers_are_declined() -> None:
+    lever = FewShot(SMALL, 2, teacher=Model("fake/large"))
+    scores = [1.0] * 3 + [np.nan] * 40
+    texts = ["a", "b", None, *("c",) * 40]
+    assert len(lever.fit_on(lesson(scores, texts)).demonstrations) == 2
+    with pytest.raises(Declined, match=r"as many right answers of large .* there are 1"):
+        lever.fit_on(lesson(scores, texts, ["same"] * 43))

@@ -17,7 +17,11 @@ from underdog.answerer import Act, Answer, Answerer, Ask, Model, Request, TokenL
 from underdog.drive import Driver
 from underdog.example import Example
 from underdog.levers.cascade import Cascade
+from underdog.levers.few_shot import FewShot, demonstration
+from underdog.levers.learner import changed
+from underdog.levers.panel import Panel
 from underdog.levers.retrieve import SEARCH
+from underdog.levers.route import Route
 from underdog.task import Task
 from underdog.trial import Spend
 
@@ -122,14 +126,15 @@ def _dearest(task: Task, work: Work, shown: Sequence[Example], repeats: int) -> 
 
 
 def _play(task: Task, arms: Mapping[str, Answerer], examples: Sequence[Example], repeats: int) -> _Played:
-    played = _Played(set(), set(), {})
+    played, longest = _Played(set(), set(), {}), _longest(task)
+    arms = {name: changed(arm, longest) for name, arm in arms.items()}
     for example in examples:
         root = example.request(task.sampling)
         requests = [root.drawn(r) if r else root for r in range(repeats)]
         for answerer in arms.values():
             for request in requests:
                 good = _asks(_open(answerer, 0.0), request, task.written(example) or "")
-                bad = _asks(_open(answerer, 2.0), request, "")
+                bad = _asks(changed(_open(answerer, 2.0), _anybody), request, "")
                 for chosen, asks in ((played.least, good), (played.most, (*good, *bad))):
                     for model, asked in asks:
                         key = f"{asked.digest}{asked.sample}"
@@ -158,6 +163,24 @@ def _open(answerer: Answerer, threshold: float) -> Answerer:
     if isinstance(answerer, Cascade):
         return replace(answerer, threshold=threshold)
     return answerer
+
+
+def _anybody(answerer: Answerer) -> Answerer:
+    """Whom a router will ask is known when it is fitted: until then all of its members may be."""
+    return Panel(answerer.members) if isinstance(answerer, Route) and answerer.unfitted else answerer
+
+
+def _longest(task: Task) -> Callable[[Answerer], Answerer]:
+    """Which demonstrations a lever will show is known when it is fitted: until then the longest may be."""
+    taught = [demonstration(one, task.written) for name in ("fit", "tune") for one in task.split(name)]
+    pairs = sorted(filter(None, taught), key=lambda pair: len(pair[0]) + len(pair[1]), reverse=True)
+
+    def shown(part: Answerer) -> Answerer:
+        if not isinstance(part, FewShot) or part.ready:
+            return part
+        return replace(part, demonstrations=tuple(pairs[: part.k]), teacher=None)
+
+    return shown
 
 
 def _scaled(spend: Spend, factor: float) -> Spend:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from underdog.answerer import Answerer
-from underdog.errors import StudyError
+from underdog.errors import Declined, StudyError
 from underdog.levers.cascade import Cascade
 from underdog.levers.confident import Confident
 from underdog.levers.vote import Vote
@@ -20,7 +20,8 @@ from underdog.plan import dump, models_of
 from underdog.statistics import Claim, Fate, Finish, Rules, bonferroni
 from underdog.studies.crossfit import Lessons
 from underdog.studies.findings import Round
-from underdog.studies.race import LARGE, Book, Course, Entry, Watcher, entry, why_stopped
+from underdog.studies.learning import School
+from underdog.studies.race import LARGE, Book, Course, Entry, Watcher, why_stopped
 from underdog.studies.spec import Spec
 
 MOST_ROUNDS = 3
@@ -86,27 +87,28 @@ class Terms:
 
     spec: Spec
     rules: Rules
+    school: School
     advice: Sequence[Advised] = ()
     watcher: Watcher | None = None
     affords: Callable[[Mapping[str, Answerer]], bool] = lambda arms: True
 
 
-async def campaign(terms: Terms, lessons: Lessons, book: Book) -> Campaign:
+async def campaign(terms: Terms, lessons: Lessons) -> Campaign:
     """Race round after round, until the goal is met, nothing helps, nothing is left to wrap or no budget is.
 
     Raises:
         BudgetSpent: the budget ended within a race; recorded calls are found again.
     """
-    spec = terms.spec
+    spec, book = terms.spec, terms.school.book
     most = 1 if spec.named else MOST_ROUNDS
     rules = replace(terms.rules, confidence=bonferroni(terms.rules.confidence, most))
     told = Campaign(lessons, book)
     arms = {**_others(spec), **_first_round(terms, told)}
     incumbent, family = "small", None
-    standing: dict[str, Entry] = {"small": entry(spec.read("small"), lessons)}
+    standing = await _entries(terms, told, {"small": spec.read("small")})
     while not told.ended:
         entries = {incumbent: standing[incumbent]}
-        entries |= {name: entry(lever, lessons) for name, lever in arms.items()}
+        entries |= await _entries(terms, told, arms)
         number = len(told.rounds) + 1
         course = Course(
             book, lessons, entries, spec.read(LARGE), rules, spec.seed, family,
@@ -121,6 +123,17 @@ async def campaign(terms: Terms, lessons: Lessons, book: Book) -> Campaign:
         told.ended = _ended(terms, finish, incumbent, number == most, arms)
         incumbent = finish.chosen
     return told
+
+
+async def _entries(terms: Terms, told: Campaign, arms: Mapping[str, Answerer]) -> dict[str, Entry]:
+    """The arms as they race; those that what there is to learn from does not speak for are dropped."""
+    entries = {}
+    for name, lever in arms.items():
+        try:
+            entries[name] = await terms.school.entry(lever, told.lessons)
+        except Declined as declined:
+            told.dropped[name] = str(declined)
+    return entries
 
 
 def wraps(chosen: str, arms: Mapping[str, Answerer], spec: Spec) -> dict[str, Answerer]:

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from underdog.answerer import Answer, Answerer, Model, Request
+from underdog.answerer import Answer, Answerer, Request
 from underdog.errors import StudyError
 from underdog.example import Example
 from underdog.levers.asked import asked_text
 from underdog.levers.confident import Confident
 from underdog.levers.few_shot import FewShot
+from underdog.levers.learner import inside
 from underdog.levers.prompt import Prompt
 from underdog.levers.read import Read
 from underdog.levers.retrieve import Retrieve
@@ -216,22 +217,10 @@ def informed(spec: Spec, model: str, examples: tuple[Example, ...], effort: Effo
 def retriever(spec: Spec) -> Retrieve | None:
     """The first lever of the study that retrieves, around small alone and without citations; None without."""
     for lever in spec.levers.values():
-        for part in parts(lever):
+        for part in inside(lever):
             if isinstance(part, Retrieve):
                 return replace(part, inner=spec.read("small"), cite=False)
     return None
-
-
-def parts(answerer: Answerer) -> Iterator[Answerer]:
-    """An answerer and every one inside it."""
-    yield answerer
-    if isinstance(answerer, Model):
-        return
-    for item in fields(answerer):  # type: ignore[arg-type]
-        value = getattr(answerer, item.name)
-        for one in value if isinstance(value, tuple) else (value,):
-            if isinstance(one, Model) or hasattr(one, "steps"):
-                yield from parts(one)
 
 
 def worded_by(lever: Retrieve) -> Give:
