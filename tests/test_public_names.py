@@ -18,9 +18,9 @@ NAMES = [
 ]
 LEVERS = [
     *("Abstain", "Agree", "Beam", "BestOf", "Cascade", "CascadeRoute", "Check", "Compute", "Confident"),
-    *("Constrain", "DeepConf", "Dvts", "Fallback", "Judged", "Ladder", "Lookahead", "Panel", "Prompt"),
-    *("Read", "Render", "Repair", "Revise", "Route", "Scored", "Shortest", "Solve", "Split", "Sticky"),
-    *("Tools", "Vote"),
+    *("Constrain", "DeepConf", "Dvts", "Fallback", "FewShot", "Judged", "Ladder", "Lookahead", "Panel"),
+    *("Prompt", "Read", "Render", "Repair", "Retrieve", "Revise", "Route", "Scored", "Shortest"),
+    *("Solve", "Split", "Sticky", "Tools", "Vote"),
 ]
 SCORERS = [
     *("contains", "exact", "json", "judge", "label", "list_f1", "number", "python", "regex"),

@@ -41,7 +41,7 @@ def table(name: str, n: int, seed: int, store: Path) -> Table:
     task = worlds.task(name.rpartition(" ")[2], n, seed)
     small, large = (asked_as(name, Model(f"tiny/{one}"), task) for one in ("small", "large"))
     found = {"small, greedy": small, "large, greedy": large}
-    found |= searched.arms(small, task.name.rpartition("/")[2])
+    found |= searched.arms(small, name) if name in SEARCHED else searched.votes(small)
     columns = asyncio.run(measured(name, task, found, (seed, store)))
     test = task.split("test")
     groups = [example.group for example in test]

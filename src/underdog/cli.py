@@ -316,3 +316,33 @@ def route(
 
         wanted = Wanted(file, questions, default, margin, seed, embedder, store or DEFAULT_PATH, save, json)
         advise(wanted, page())
+
+
+@app.command()
+def index(
+    documents: Annotated[
+        Path, typer.Argument(metavar="DOCUMENTS", help="A folder of .txt and .md files, or a table of texts.")
+    ],
+    save: Annotated[Path, typer.Option(help="The file to write, ending in .safetensors.")],
+    embedder: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="Makes vectors, such as hf/NAME.", show_default="words alone"),
+    ] = None,
+    text: Annotated[str | None, typer.Option(help="The table's column with the text.")] = None,
+    id: Annotated[str | None, typer.Option(help="The table's column that citations name.")] = None,
+    by: Annotated[str, typer.Option(help="Keep whole: paragraph, sentence or word.")] = "paragraph",
+    size: Annotated[int, typer.Option(min=1, help="The most words of a passage.")] = 160,
+    overlap: Annotated[int, typer.Option(min=0, help="Words repeated in the next passage.")] = 0,
+    store: Annotated[
+        Path | None, typer.Option(help="Where vectors are recorded.", show_default=".underdog/store.sqlite")
+    ] = None,
+) -> None:
+    """Make an index of documents for the lever `retrieve`; needed only for vectors, or to keep it."""
+    with edge():
+        from underdog.indexing import Wanted, make_index
+        from underdog.report.page import page
+        from underdog.store import DEFAULT_PATH
+
+        described = {"path": str(documents), "by": by, "size": size, "overlap": overlap}
+        columns = {key: value for key, value in (("text", text), ("id", id)) if value is not None}
+        make_index(Wanted({**described, **columns}, save, embedder, store or DEFAULT_PATH), page())

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from underdog.acts.search import search
 from underdog.answerer import Answerer, Model
 from underdog.config import Config, load_config
 from underdog.levers.tools import Tools
@@ -53,6 +54,7 @@ class Acts(Mapping[str, Function]):
             "describe": lambda: (self._functions.describe, None),
             "embed": self._embed,
             "offer": lambda: (self._servers.offer, None),
+            "search": lambda: (search, None),
             "solve": self._solve,
             "use": lambda: (self._servers.use, None),
         }

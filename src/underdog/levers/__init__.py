@@ -23,6 +23,7 @@ from underdog.levers.constrain import Constrain
 from underdog.levers.deep_conf import DeepConf
 from underdog.levers.dvts import Dvts
 from underdog.levers.fallback import Fallback
+from underdog.levers.few_shot import FewShot
 from underdog.levers.judged import Judged
 from underdog.levers.ladder import Ladder
 from underdog.levers.lookahead import Lookahead
@@ -31,6 +32,7 @@ from underdog.levers.prompt import Prompt
 from underdog.levers.read import Read
 from underdog.levers.render import Render
 from underdog.levers.repair import Repair
+from underdog.levers.retrieve import Retrieve
 from underdog.levers.revise import Revise
 from underdog.levers.route import Route
 from underdog.levers.scored import Scored
@@ -55,6 +57,7 @@ __all__ = [
     "DeepConf",
     "Dvts",
     "Fallback",
+    "FewShot",
     "Judged",
     "Ladder",
     "Lookahead",
@@ -63,6 +66,7 @@ __all__ = [
     "Read",
     "Render",
     "Repair",
+    "Retrieve",
     "Revise",
     "Route",
     "Scored",

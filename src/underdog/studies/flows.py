@@ -12,8 +12,9 @@ from typing import TypeAlias
 from underdog.answerer import Answerer, Model
 from underdog.budget import Purse
 from underdog.errors import StudyError
+from underdog.levers.few_shot import FewShot
 from underdog.levers.ladder import Ladder
-from underdog.levers.learner import learns, unfitted
+from underdog.levers.learner import inside, learns, unfitted
 from underdog.statistics import Rules
 from underdog.studies.certifying import Ruling, certify_steps, certify_threshold, certify_whole
 from underdog.studies.crossfit import lessons
@@ -206,4 +207,4 @@ def _sizes(spec: Spec, book: Book) -> dict[Model, float | None]:
 
 
 def _asks_to_fit(lever: Answerer) -> bool:
-    return bool(getattr(lever, "shots", 0)) and not getattr(lever, "demonstrations", ())
+    return any(isinstance(part, FewShot) and not part.ready for part in inside(lever))

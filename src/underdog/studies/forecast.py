@@ -10,13 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil
+from typing import Any
 
+from underdog.acts.search import search
 from underdog.answerer import Act, Answer, Answerer, Ask, Model, Request, TokenLogprob, play
 from underdog.drive import Driver
 from underdog.example import Example
 from underdog.levers.cascade import Cascade
+from underdog.levers.few_shot import FewShot, demonstration
 from underdog.levers.learner import changed
 from underdog.levers.panel import Panel
+from underdog.levers.retrieve import SEARCH
 from underdog.levers.route import Route
 from underdog.task import Task
 from underdog.trial import Spend
@@ -135,7 +139,8 @@ def _dearest(task: Task, work: Work, shown: Sequence[Example], repeats: int) -> 
 
 
 def _play(task: Task, arms: Mapping[str, Answerer], examples: Sequence[Example], repeats: int) -> _Played:
-    played = _Played(set(), set(), {})
+    played, longest = _Played(set(), set(), {}), _longest(task)
+    arms = {name: changed(arm, longest) for name, arm in arms.items()}
     for example in examples:
         root = example.request(task.sampling)
         requests = [root.drawn(r) if r else root for r in range(repeats)]
@@ -154,9 +159,11 @@ def _play(task: Task, arms: Mapping[str, Answerer], examples: Sequence[Example],
 def _asks(answerer: Answerer, request: Request, text: str) -> list[tuple[Model, Request]]:
     asks: list[tuple[Model, Request]] = []
 
-    def reply(effect: Ask | Act) -> Answer | None:
+    def reply(effect: Ask | Act) -> Any:
         if isinstance(effect, Act):
-            return None
+            # A search costs nothing, and what it finds makes prompts longer; by words, it needs no model.
+            words = {**effect.arguments, "by": "bm25", "vector": None}
+            return search(**words, file=effect.file) if effect.tool == SEARCH and effect.file else None
         assert isinstance(effect.answerer, Model)
         asks.append((effect.answerer, effect.request))
         return Answer(text, logprobs=(TokenLogprob("", 0.0),))
@@ -174,6 +181,19 @@ def _open(answerer: Answerer, threshold: float) -> Answerer:
 def _anybody(answerer: Answerer) -> Answerer:
     """Whom a router will ask is known when it is fitted: until then all of its members may be."""
     return Panel(answerer.members) if isinstance(answerer, Route) and answerer.unfitted else answerer
+
+
+def _longest(task: Task) -> Callable[[Answerer], Answerer]:
+    """Which demonstrations a lever will show is known when it is fitted: until then the longest may be."""
+    taught = [demonstration(one, task.written) for name in ("fit", "tune") for one in task.split(name)]
+    pairs = sorted(filter(None, taught), key=lambda pair: len(pair[0]) + len(pair[1]), reverse=True)
+
+    def shown(part: Answerer) -> Answerer:
+        if not isinstance(part, FewShot) or part.ready:
+            return part
+        return replace(part, demonstrations=tuple(pairs[: part.k]), teacher=None)
+
+    return shown
 
 
 def _scaled(spend: Spend, factor: float) -> Spend:
