@@ -1,7 +1,8 @@
 """Text in and out of a local checkpoint: chat messages for its template, and what it wrote read back.
 
-Pure functions of strings and tokens: no torch, no tokenizer of its own. Reading the *answer* out of the text
-is the Read lever's work; here only the wire's own parts are told apart: reasoning, text, tool calls.
+Pure functions of strings and tokens: no torch, and a tokenizer only where one is handed in. Reading the
+*answer* out of the text is the Read lever's work; here only the wire's own parts are told apart: reasoning,
+text, tool calls.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from underdog.answerer import Message, ToolCall
+from underdog.answerer import Message, Request, ToolCall
 
 _OPEN, _CLOSE = "<think>", "</think>"
 _TOOL_CALL = re.compile(r"<tool_call>\s*(\{.*?\})\s*(?:</tool_call>|\Z)", re.DOTALL)
@@ -32,6 +33,22 @@ def template_messages(messages: Sequence[Message]) -> list[dict[str, Any]]:
         Unsupported: a part is not text.
     """
     return [_template_message(message) for message in messages]
+
+
+def rendered(tokenizer: Any, request: Request) -> str:
+    """The request as the checkpoint's chat template writes it, open for the assistant's answer.
+
+    Raises:
+        Unsupported: a part of a message is not text.
+    """
+    text: str = tokenizer.apply_chat_template(
+        template_messages(request.messages),
+        tools=list(request.tools) if request.tools and request.tool_choice != "none" else None,
+        add_generation_prompt=True,
+        tokenize=False,
+        **request.extra.get("chat_template_kwargs", {}),
+    )
+    return text
 
 
 def _template_message(message: Message) -> dict[str, Any]:

@@ -33,8 +33,8 @@ from underdog.engines.hf_text import (
     Unsupported,
     cut_at_stop,
     read_tool_calls,
+    rendered,
     split_reasoning,
-    template_messages,
 )
 from underdog.engines.hf_worker import Desk, Job, Result, Worker
 from underdog.errors import ConfigError
@@ -258,13 +258,7 @@ class HuggingFaceEngine:
     def _encode(self, request: Request) -> _Prompt | Failure:
         try:
             _refuse_unsupported(request)
-            text = self._tokenizer.apply_chat_template(
-                template_messages(request.messages),
-                tools=list(request.tools) if request.tools and request.tool_choice != "none" else None,
-                add_generation_prompt=True,
-                tokenize=False,
-                **request.extra.get("chat_template_kwargs", {}),
-            )
+            text = rendered(self._tokenizer, request)
         except (Unsupported, TemplateError, LookupError, TypeError, ValueError, AttributeError) as error:
             return Failure("bad_request", f"the chat template of {self.name} cannot take this: {error}")
         tokens = self._tokenizer(text, add_special_tokens=False)["input_ids"]
