@@ -1,9 +1,10 @@
-"""Which checkpoint is kept, and which of several tries goes on: decisions over held-out scores, no training."""
+"""Which checkpoint is kept and which of several tries goes on: decisions over held-out scores."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from math import sqrt
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -18,20 +19,27 @@ class Look:
     step: int
     score: float
     readable: float
+    n: int
 
 
 def steady(looks: Sequence[Look]) -> Sequence[Look]:
     """The looks before the form of the answers fell apart.
 
-    Where the readable share drops by more than five points below its best so far, training has begun to
-    destabilise; Tina (arXiv 2504.15777) found its best checkpoints just before that turn.
+    Where the readable share drops below its best so far by more than five points and two standard errors,
+    training has begun to destabilise; Tina (arXiv 2504.15777) found its best checkpoints just before that turn.
     """
-    best = 0.0
+    highest: Look | None = None
     for i, look in enumerate(looks):
-        if look.readable < best - _SLACK:
+        if highest is not None and look.readable < highest.readable - _slack(highest, look):
             return looks[:i]
-        best = max(best, look.readable)
+        if highest is None or look.readable > highest.readable:
+            highest = look
     return looks
+
+
+def _slack(one: Look, other: Look) -> float:
+    variance = sum(look.readable * (1 - look.readable) / look.n for look in (one, other))
+    return max(_SLACK, 2 * sqrt(variance))
 
 
 def best(looks: Sequence[Look]) -> Look:

@@ -14,7 +14,7 @@ import random
 import threading
 import time
 import warnings
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,9 +25,9 @@ import torch
 from transformers import PrinterCallback, TrainerCallback, set_seed
 
 from underdog.makers.choosing import Look, spent_patience
-from underdog.makers.ground import Watcher
 from underdog.makers.made import Curve
 from underdog.makers.settings import Settings, Try
+from underdog.makers.watching import Watcher
 
 _STATE = "trainer_state.json"
 _PREFIX = "checkpoint-"
@@ -63,7 +63,7 @@ class Course:
     one: Try
     folder: Path
     seed: int
-    look: Callable[[int, Path], Awaitable[Look]]
+    look: Callable[[int, Path], Coroutine[Any, Any, Look]]
     watch: Watcher = field(default_factory=Watcher)
     looks: list[Look] = field(default_factory=list)
     logs: list[dict[str, Any]] = field(default_factory=list)
@@ -76,9 +76,9 @@ class Course:
         await self._catch_up()
         done = self.looks[-1].step if self.looks else 0
         last = until == self.settings.steps
-        if done >= until or (last and spent_patience(self.looks or [_NOTHING], self.settings.patience)):
+        if done >= until or (last and self.looks and spent_patience(self.looks, self.settings.patience)):
             return self.looks
-        self.watch.begin(self.one.name, until)
+        self.watch.training(self.one.name, until)
         marks = _Marks(self, until, asyncio.get_running_loop())
         thread = asyncio.ensure_future(asyncio.to_thread(self._train, marks))
         try:
@@ -156,9 +156,6 @@ class Course:
         return self.lesson.tokens(step, self.logs)
 
 
-_NOTHING = Look(0, 0.0, 0.0)
-
-
 class _Marks(TrainerCallback):  # type: ignore[misc]  # transformers has no types
     """Says when to write a checkpoint and when to stop, and has each one looked at."""
 
@@ -181,7 +178,7 @@ class _Marks(TrainerCallback):  # type: ignore[misc]  # transformers has no type
     def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         row = state.log_history[-1]
         row["seconds"] = self._seconds
-        self.course.watch.step(state.global_step, row)
+        self.course.watch.trained(state.global_step, row)
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         course, step = self.course, state.global_step

@@ -18,25 +18,13 @@ from underdog.drive import Bind, Driver
 from underdog.errors import BudgetSpent, StudyError
 from underdog.example import Example
 from underdog.levers.read import Read
+from underdog.makers.watching import Watcher
 from underdog.task import Task
 from underdog.terms import Sink
 from underdog.trial import Spend
 
 FEWEST_LEARNED, FEWEST_HELD_OUT = 24, 8
 _WINDOW = 512
-
-
-class Watcher:
-    """What a maker tells while it works; this one says nothing."""
-
-    def begin(self, what: str, steps: int) -> None:
-        """A training of so many steps begins, or goes on."""
-
-    def step(self, step: int, logs: Mapping[str, float]) -> None:
-        """So many steps are done; the loss and whatever else was logged."""
-
-    def note(self, text: str) -> None:
-        """Something worth a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +34,6 @@ class Graded:
     text: str | None
     final: str | None
     score: float | None
-    spend: Spend = Spend()
 
     @property
     def right(self) -> bool:
@@ -62,6 +49,7 @@ class Ground:
         large: whom to ask for answers to learn from, where there is one.
         bind, sink, purse, tools: for the driver through which answers come.
         folder: where files are written. base: where relative paths in models start.
+        paid: what each call cost, by its key; filled in as answers come, so that none counts twice.
     """
 
     task: Task
@@ -75,6 +63,7 @@ class Ground:
     purse: Purse = field(default_factory=lambda: Purse(Budget()))
     tools: Mapping[str, Any] = field(default_factory=dict)
     watch: Watcher = field(default_factory=Watcher)
+    paid: dict[str, Spend] = field(default_factory=dict)
 
     @property
     def model(self) -> Model:
@@ -123,25 +112,31 @@ class Ground:
 
     async def _graded(self, driver: Driver, answerer: Answerer, example: Example, request: Request) -> Graded:
         trail = await driver.answer(answerer, request)
+        self.paid.update(trail.paid)
         result = trail.result
         if isinstance(result, Failure):
             _insist_on_budget(result)
-            return Graded(None, None, None, trail.spend)
-        score, spend = await self.score(driver, result, example)
-        return Graded(result.text, result.final, score, trail.spend + spend)
+            return Graded(None, None, None)
+        return Graded(result.text, result.final, await self.score(driver, result, example))
 
-    async def score(self, driver: Driver, answer: Answer, example: Example) -> tuple[float | None, Spend]:
-        """What a read answer is worth, in [0, 1], and what telling it cost; 0 for what could not be read."""
+    async def score(self, driver: Driver, answer: Answer, example: Example) -> float | None:
+        """What a read answer is worth, in [0, 1]: 0 where it could not be read, None where the judge failed."""
         if answer.final is None:
-            return 0.0, Spend()
+            return 0.0
         scorer: Any = self.task.scorer
         if not hasattr(scorer, "steps"):
-            return float(scorer.score(answer.final, example)), Spend()
+            return float(scorer.score(answer.final, example))
         judged = await driver.perform(scorer.steps(answer, example))
+        self.paid.update(judged.paid)
         if isinstance(judged.result, Failure):
             _insist_on_budget(judged.result)
-            return None, judged.spend
-        return float(judged.result), judged.spend
+            return None
+        return float(judged.result)
+
+    @property
+    def spend(self) -> Spend:
+        """What all answers together have cost."""
+        return sum(self.paid.values(), Spend())
 
     def parts(self, maker: str, share: float) -> tuple[list[Example], list[Example]]:
         """The fit examples with a target: those to learn from, and those held out. Groups stay together.
@@ -164,9 +159,10 @@ class Ground:
         held_out = [example for example in known if example.group in held_groups]
         if len(learned) < FEWEST_LEARNED or len(held_out) < FEWEST_HELD_OUT:
             raise StudyError(
-                f"{maker}: learns from the fit split and needs at least {FEWEST_LEARNED} examples with a target "
-                f"there to learn from and {FEWEST_HELD_OUT} to hold out; there are {len(learned)} and "
-                f"{len(held_out)} (held_out {share:g}): give fit a larger share under task.splits, or add examples"
+                f"{maker}: learns from the fit split and needs at least {FEWEST_LEARNED} examples with a "
+                f"target to learn from and {FEWEST_HELD_OUT} to hold out; there are {len(learned)} and "
+                f"{len(held_out)} (held_out {share:g}): give fit a larger share under task.splits, or add "
+                "examples"
             )
         return learned, held_out
 

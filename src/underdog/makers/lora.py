@@ -6,7 +6,7 @@ are in docs/makers.md. TRL trains; this file says on what.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from underdog.answerer import Request
@@ -15,17 +15,15 @@ from underdog.example import Example
 from underdog.makers.ground import FEWEST_LEARNED, Ground
 from underdog.makers.made import Made
 from underdog.makers.settings import Settings
-from underdog.trial import Spend
 
 
 @dataclass(frozen=True)
 class Taught:
-    """Requests with the answers to learn, and what it cost to get them."""
+    """Requests with the answers to learn, and what a teacher's answers came to."""
 
     pairs: Sequence[tuple[Request, str]]
     held_out: Sequence[Example]
-    spend: Spend = Spend()
-    told: dict[str, object] = field(default_factory=dict)
+    told: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,20 +72,23 @@ class Distil(Lora):
                 f"distil: {self.draws} `draws` need a `temperature` above 0; got {self.temperature}"
             )
 
+    def asks(self) -> tuple[str, int] | None:
+        """The large model's, which are learned."""
+        return "large", self.draws
+
     async def taught(self, ground: Ground) -> Taught:
         """The large model's right answers, asked through the bank."""
         if ground.large is None:
             raise StudyError("distil: needs a large model to learn from; name it under models")
         learned, held_out = ground.parts("distil", self.held_out)
         graded = await ground.graded(ground.large, learned, self.draws, self.temperature)
-        pairs, spend = [], Spend()
+        pairs = []
         for example, answers in zip(learned, graded, strict=True):
             texts = dict.fromkeys(answer.text for answer in answers if answer.right and answer.text)
             pairs += [(ground.task.request(example), text) for text in texts]
-            spend += sum((answer.spend for answer in answers), Spend())
         insist("distil", len(pairs), "right answers of the large model")
         asked = self.draws * len(learned)
-        return Taught(pairs, held_out, spend, {"asked": asked, "right": len(pairs)})
+        return Taught(pairs, held_out, {"asked": asked, "right": len(pairs)})
 
 
 def insist(maker: str, count: int, what: str) -> None:

@@ -25,9 +25,10 @@ _PACKAGES = ("torch", "transformers", "peft", "trl")
 
 @dataclass
 class Making:
-    """The making of one adapter: what is learned from, what is held out, and what all of it has cost.
+    """The making of one adapter: what is learned from, what is held out.
 
-    `name` is the folder of its files under the ground's.
+    `name` is the folder of its files under the ground's; `asked` tells one asking from another, so that only
+    the same one goes on from checkpoints that an earlier process left.
     """
 
     ground: Ground
@@ -35,8 +36,8 @@ class Making:
     lesson: Lesson
     size: Size
     held_out: Sequence[Example]
+    asked: str
     name: str = "adapter"
-    spend: Spend = Spend()
     courses: dict[Try, Course] = field(default_factory=dict)
 
     async def adapter(self) -> Trained:
@@ -48,18 +49,17 @@ class Making:
         course = self.courses[chosen]
         kept = best(course.looks)
         folder = export(course.checkpoint(kept.step), self.ground.folder / self.name, self.ground.model)
-        for one in self.courses.values():
-            self.spend += Spend(
-                tokens_in=one.tokens,
-                seconds=one.seconds,
-                flops=self.lesson.flops_per_token * self.size.parameters * one.tokens,
-            )
-        return Trained(self._adapted(folder), chosen, before, kept, seen, course, self.spend)
+        spend = sum(map(self._spend, self.courses.values()), Spend())
+        return Trained(self._adapted(folder), chosen, before, kept, seen, course, spend)
+
+    def _spend(self, course: Course) -> Spend:
+        flops = self.lesson.flops_per_token * self.size.parameters * course.tokens
+        return Spend(tokens_in=course.tokens, seconds=course.seconds, flops=flops)
 
     async def _taken_on(self, one: Try, until: int) -> list[Look]:
         course = self.courses.get(one)
         if course is None:
-            folder = self.ground.folder / "work" / self.name / one.name
+            folder = self.ground.folder / "work" / self.asked / self.name / one.name
             course = self.courses[one] = Course(
                 self.lesson, self.settings, one, folder, self.ground.seed, self._look(one), self.ground.watch
             )
@@ -78,9 +78,7 @@ class Making:
 
     async def _graded(self, model: Model) -> list[Graded]:
         graded = await self.ground.graded(self.ground.reading(model), self.held_out)
-        answers = [answer for (answer,) in graded]
-        self.spend += sum((answer.spend for answer in answers), Spend())
-        return answers
+        return [answer for (answer,) in graded]
 
     def _looked(self, step: int, answers: Sequence[Graded]) -> Look:
         scores = [answer.score for answer in answers if answer.score is not None]
@@ -90,7 +88,7 @@ class Making:
                 "run underdog check on the study"
             )
         readable = sum(answer.final is not None for answer in answers) / len(answers)
-        return Look(step, sum(scores) / len(scores), readable)
+        return Look(step, sum(scores) / len(scores), readable, len(answers))
 
     def _adapted(self, folder: Path) -> Model:
         return replace(self.ground.model, adapter=os.path.relpath(folder, self.ground.base))
@@ -129,14 +127,14 @@ def recorded(
     data: Mapping[str, Any],
     **more: Any,
 ) -> Made:
-    """The record of an adapter; `more` are further fields of Made, evidence added to what was seen."""
+    """The record of an adapter; `more` are further fields of Made, evidence and spend added to its own."""
     evidence = {**trained.evidence(), **more.pop("evidence", {})}
-    spend = trained.spend + more.pop("spend", Spend())
+    spend = ground.spend + trained.spend + more.pop("spend", Spend())
     cautions = list(more.pop("cautions", ()))
     if trained.kept.score <= trained.before.score:
         cautions.append(
-            f"no checkpoint scored more on the {data['held_out']} held-out examples than the model did before "
-            f"({trained.kept.score:.1%} against {trained.before.score:.1%})"
+            f"no checkpoint scored more on the {data['held_out']} held-out examples than the model did "
+            f"before ({trained.kept.score:.1%} against {trained.before.score:.1%})"
         )
     return Made(
         model=trained.model,
@@ -157,6 +155,11 @@ def described(learned: Sequence[Any], held_out: Sequence[Example]) -> dict[str, 
     """What was learned from, for the record: counts and a digest of the content."""
     ids = [example.id for example in held_out]
     return {"n": len(learned), "held_out": len(held_out), "digest": digest([learned, ids])}
+
+
+def asked_for(settings: Settings, ground: Ground, data: Mapping[str, Any], fingerprint: str) -> str:
+    """A short digest of everything that decides what a training comes to."""
+    return digest([settings.recipe(), data, ground.seed, fingerprint])[:12]
 
 
 def _told(look: Look) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What every maker of adapters can be told: the adapter, the pace, the search and the hardware. Trains nothing.
+"""What every maker of adapters can be told: the adapter, the pace, the search, the hardware.
 
 Defaults are those of published settings where there are some; docs/makers.md names the source of each.
 """
@@ -76,16 +76,20 @@ class Settings:
             raise StudyError(
                 f"{self._name}: `steps` must be at least `checks` ({self.checks}); got {self.steps}"
             )
-        if self.tries > min(len(_OTHERS) + 1, 2 ** self._halvings_at_most()):
+        most = min(len(_OTHERS) + 1, 2 ** (self.checks.bit_length() - 1))
+        if self.tries > most:
             raise StudyError(
-                f"{self._name}: `tries` must be at most {min(len(_OTHERS) + 1, 2 ** self._halvings_at_most())} "
-                f"with {self.checks} checks; got {self.tries}"
+                f"{self._name}: `tries` must be at most {most} with {self.checks} checks; got {self.tries}"
             )
         if self.micro_batch is not None and self.batch % self.micro_batch:
             raise StudyError(
                 f"{self._name}: `batch` must be a multiple of `micro_batch` ({self.micro_batch}); "
                 f"got {self.batch}"
             )
+
+    def asks(self) -> tuple[str, int] | None:
+        """Of which model answers are asked to learn from, small or large, and how many an example."""
+        return None
 
     def candidates(self, width: int) -> list[Try]:
         """The ranks and rates to try, the usual one first; `width` is the model's."""
@@ -113,9 +117,6 @@ class Settings:
             left, before = -(-left // 2), rung
         return total
 
-    def _halvings_at_most(self) -> int:
-        return self.checks.bit_length() - 1
-
     @property
     def _name(self) -> str:
         return type(self).__name__.lower()
@@ -132,7 +133,12 @@ class Settings:
 
     def recipe(self) -> dict[str, object]:
         """The maker's name and every setting, as the record of what was made holds them."""
-        return {"maker": self._name, **{f.name: getattr(self, f.name) for f in fields(self)}}
+        return {"maker": self._name, **{name: getattr(self, name) for name in field_names(type(self))}}
+
+
+def field_names(kind: type[Settings]) -> list[str]:
+    """The names of everything that a maker of this kind can be told."""
+    return [f.name for f in fields(kind)]
 
 
 def usual_rate(width: int) -> float:

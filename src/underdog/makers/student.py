@@ -44,9 +44,12 @@ class Pen:
         Where the template has already opened a `<think>` block, the answer closes it first: the engine takes
         what comes before as reasoning.
         """
-        thinking = rendered(self.tokenizer, request).rstrip().endswith("<think>")
-        written = f"\n</think>\n\n{text}" if thinking else text
+        written = f"\n</think>\n\n{text}" if self.thinks(request) else text
         return [*self._tokens(written), self.tokenizer.eos_token_id]
+
+    def thinks(self, request: Request) -> bool:
+        """Whether the template has opened a block of reasoning."""
+        return rendered(self.tokenizer, request).rstrip().endswith("<think>")
 
     def _tokens(self, text: str) -> list[int]:
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
@@ -74,8 +77,8 @@ def checkpoint_of(model: Model, bind: Bind) -> Checkpoint:
         )
     if model.adapter is not None:
         raise StudyError(
-            f"model {model.name!r}: has the adapter {model.adapter!r} already; merge it into a checkpoint of its "
-            "own and train that"
+            f"model {model.name!r}: has the adapter {model.adapter!r} already; merge it into a "
+            "checkpoint of its own and train that"
         )
     return engine.checkpoint
 
