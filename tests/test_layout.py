@@ -30,7 +30,7 @@ ORDER = (
     "makers",
     *("studies", "tiny.table", "tiny.diagnosed"),
     *("report", "gateway", "labelling"),
-    *("checking", "studying", "comparing", "explaining", "advising", "diagnosing"),
+    *("checking", "studying", "comparing", "explaining", "advising", "diagnosing", "tuning"),
     "cli",
 )
 # What the order alone would allow, and still must not be: (room, rooms it never reaches, also indirectly).

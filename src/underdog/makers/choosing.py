@@ -26,7 +26,7 @@ def steady(looks: Sequence[Look]) -> Sequence[Look]:
     """The looks before the form of the answers fell apart.
 
     Where the readable share drops below its best so far by more than five points and two standard errors,
-    training has begun to destabilise; Tina (arXiv 2504.15777) found its best checkpoints just before that turn.
+    training has begun to destabilise; Tina (arXiv 2504.15777) found its best checkpoints just before.
     """
     highest: Look | None = None
     for i, look in enumerate(looks):

@@ -98,8 +98,8 @@ class Dpo(Settings):
             raise StudyError(
                 f"dpo: needs at least {FEWEST_LEARNED} pairs of a right and a wrong answer; there are "
                 f"{len(found)}, as of {len(learned)} examples {told['only right']} had right answers only "
-                f"and {told['only wrong']} wrong ones only: raise draws or temperature, name the other teacher, "
-                "or add examples"
+                f"and {told['only wrong']} wrong ones only: raise draws or temperature, name the other "
+                "teacher, or add examples"
             )
         return Compared(found, {example.id: example for example in learned}, held_out, told)
 

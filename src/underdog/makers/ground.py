@@ -120,7 +120,7 @@ class Ground:
         return Graded(result.text, result.final, await self.score(driver, result, example))
 
     async def score(self, driver: Driver, answer: Answer, example: Example) -> float | None:
-        """What a read answer is worth, in [0, 1]: 0 where it could not be read, None where the judge failed."""
+        """In [0, 1]: 0 for what could not be read, None where the judge failed."""
         if answer.final is None:
             return 0.0
         scorer: Any = self.task.scorer

@@ -89,8 +89,8 @@ class Grpo(Settings):
         if len(whole) < FEWEST_LEARNED:
             raise StudyError(
                 f"grpo: needs at least {FEWEST_LEARNED} examples on which the rewards of {self.group} "
-                f"answers differ; there are {len(whole)} of {len(learned)}: raise group or temperature, begin with "
-                "lora, or add examples"
+                f"answers differ; there are {len(whole)} of {len(learned)}: raise group or temperature, "
+                "begin with lora, or add examples"
             )
         return Rewarding(whole, form, held_out, told)
 
