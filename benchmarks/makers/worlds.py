@@ -52,7 +52,7 @@ SHOWS: Mapping[str, tuple[Show, ...]] = {
 
 
 def rows(show: Show, seeds: Sequence[int], work: Path) -> Iterator[tuple[str, ...]]:
-    """The rows of one show as they are measured: the models untouched, each seed's arms, all seeds together."""
+    """The rows of one show as they are measured: the models as they are, each seed's arms, all seeds."""
     task = worlds.task(show.world, ITEMS, 1)
     groups = [example.group for example in task.split("test")[:TEST]]
     small, large = asyncio.run(measured(task, [Model("tiny/small"), Model("tiny/large")], work))

@@ -1,4 +1,4 @@
-"""The work behind `underdog tune`: names the maker, asks for consent, shows how training goes, prints the record.
+"""The work behind `underdog tune`: names the maker, asks for consent, shows the training, prints the record.
 
 What is made is in `makers/`, what is compared in `studies/tune.py`, what it looks like in `report/tuned.py`.
 """

@@ -1,9 +1,10 @@
-"""The record of a made model as a terminal page, out of its plain data (`made.json`). Computes no statistic."""
+"""The record of a made model as a terminal page, out of its plain data (`made.json`). No statistics here."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,7 +100,7 @@ def sparkline(values: Sequence[float], width: int = _WIDTH) -> str:
     """Values as a line of bars, averaged into at most `width` of them; flat where all are the same."""
     parts = min(width, len(values))
     edges = [len(values) * i // parts for i in range(parts + 1)]
-    means = [sum(values[start:end]) / (end - start) for start, end in zip(edges[:-1], edges[1:], strict=True)]
+    means = [sum(values[start:end]) / (end - start) for start, end in pairwise(edges)]
     low, high = min(means), max(means)
     if high == low:
         return _BARS[3] * parts
