@@ -137,6 +137,38 @@ def diagnose(
 
 
 @app.command()
+def tune(
+    file: Annotated[Path, typer.Argument(metavar="STUDY", help="The study, a YAML file.")],
+    method: Annotated[str, typer.Option(help="lora, distil, dpo or grpo.")],
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A setting, such as rank=16.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of all that is drawn.")] = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Prove the task, forecast, stop.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Agree to the forecast's cost.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Where the model goes.", show_default="runs/NAME/METHOD")
+    ] = None,
+    store: Annotated[
+        Path | None, typer.Option(help="The bank of calls.", show_default=".underdog/store.sqlite")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say what came of it only.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the record as JSON.")] = False,
+) -> None:
+    """Train an adapter for the small model on the fit split, and hold it against the others on tune.
+
+    Stopped, run the same command to go on from the last checkpoint, to the same result.
+    """
+    with edge():
+        from underdog.studying import Asked
+        from underdog.tuning import conduct
+
+        asked = Asked(file, dry_run, False, yes, quiet, json, out=out, store=store)
+        code = conduct(asked, method, settings or [], seed)
+    raise typer.Exit(code)
+
+
+@app.command()
 def check(
     what: Annotated[
         list[str] | None,

@@ -10,6 +10,8 @@ import hashlib
 import importlib
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -103,19 +105,13 @@ def load(checkpoint: Checkpoint, tokenizer: Any, device: str | None) -> Loaded:
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     asked = getattr(torch, checkpoint.dtype) if checkpoint.dtype else "auto"
     source = checkpoint.source()
-    progress = transformers.utils.logging
-    shown = progress.is_progress_bar_enabled()
-    progress.disable_progress_bar()
     try:
-        with LOADING:
+        with LOADING, _no_bars(transformers.utils.logging):
             model = transformers.AutoModelForCausalLM.from_pretrained(
                 source.name, revision=source.revision, dtype=asked, trust_remote_code=False
             )
     except (OSError, ValueError) as error:
         raise ConfigError(f"checkpoint {source.name!r}: {_first_line(error)}") from error
-    finally:
-        if shown:
-            progress.enable_progress_bar()
     quantised = getattr(model, "is_quantized", False)
     if device == "cpu" and not checkpoint.dtype and not quantised and model.num_parameters() < _FLOAT32_UP_TO:
         model = model.float()
@@ -134,6 +130,17 @@ def load(checkpoint: Checkpoint, tokenizer: Any, device: str | None) -> Loaded:
         str(model.dtype).removeprefix("torch."),
         str(model.device),
     )
+
+
+@contextmanager
+def _no_bars(progress: Any) -> Iterator[None]:
+    shown = progress.is_progress_bar_enabled()
+    progress.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            progress.enable_progress_bar()
 
 
 def _with_adapter(model: Any, adapter: Source) -> Any:

@@ -1,7 +1,8 @@
 """Text in and out of a local checkpoint: chat messages for its template, and what it wrote read back.
 
-Pure functions of strings and tokens: no torch, no tokenizer of its own. Reading the *answer* out of the text
-is the Read lever's work; here only the wire's own parts are told apart: reasoning, text, tool calls.
+Pure functions of strings and tokens: no torch, and a tokenizer only where one is handed in. Reading the
+*answer* out of the text is the Read lever's work; here only the wire's own parts are told apart: reasoning,
+text, tool calls.
 """
 
 from __future__ import annotations
