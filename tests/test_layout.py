@@ -27,6 +27,7 @@ ORDER = (
     *("scorers", "data", "routing", "levers", "task", "proof", "tiny"),
     *("plan", "store", "wire", "config", "prices", "terms", "engines", "acts"),
     *("lane", "drive"),
+    "makers",
     *("studies", "tiny.table", "tiny.diagnosed"),
     *("report", "gateway", "labelling"),
     *("checking", "studying", "comparing", "explaining", "advising", "diagnosing"),
@@ -37,8 +38,8 @@ NEVER = {"gateway": ("studies", "report", "tiny", "proof", "task")}
 # The same for direct imports: a report shows findings, it measures nothing.
 NEVER_DIRECTLY = {"report": ("drive", "lane", "engines", "statistics", "store"), "drive": ("store", "levers")}
 
-TORCH = {"torch", "transformers", "peft", "safetensors", "tokenizers", "accelerate"}
-TORCH_ROOMS = {"engines", "tiny"}
+TORCH = {"torch", "transformers", "peft", "trl", "safetensors", "tokenizers", "accelerate"}
+TORCH_ROOMS = {"engines", "makers", "tiny"}
 HEAVY = TORCH | {"numpy", "scipy", "pyarrow", "aiohttp", "jinja2", "rich", "starlette", "uvicorn", "typer"}
 
 # Standard modules that are quick to load, so that nothing is saved by loading them late.
