@@ -71,7 +71,7 @@ def unpack(packed: Tensor, scales: Tensor, scheme: Scheme, inputs: int) -> Tenso
     return (table * scales[..., None]).view(len(packed), -1)[:, :inputs]
 
 
-class PackedLinear(torch.nn.Module):
+class PackedLinear(torch.nn.Module):  # type: ignore[misc]
     """A linear layer whose weights are integers; it cannot be trained."""
 
     packed: Tensor
@@ -136,7 +136,9 @@ class PackedConfig(QuantizationConfigMixin):  # type: ignore[misc]
         self.bits, self.group = bits, group
         self.scheme = Scheme(bits, group)
         if bits not in BITS or group < 0:
-            raise ValueError(f"quantization_config: bits must be 4 or 8, group not below 0; got {bits}, {group}")
+            raise ValueError(
+                f"quantization_config: bits must be 4 or 8, group not below 0; got {bits}, {group}"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """As config.json holds it."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from underdog.answerer import Model
+from underdog.engines import Engine
 from underdog.engines.hf_checkpoint import Checkpoint, load_tokenizer, loading, need
+from underdog.engines.huggingface import HuggingFaceEngine
 from underdog.errors import ConfigError
 
 WEIGHTS = ("*.safetensors", "*.gguf")
@@ -15,7 +19,7 @@ WEIGHTS = ("*.safetensors", "*.gguf")
 
 @dataclass(frozen=True)
 class Opened:
-    """A model in memory, on the CPU and in its own dtype, with its tokenizer."""
+    """A model in memory, in its own dtype and on the first accelerator where there is one; its tokenizer."""
 
     model: Any
     tokenizer: Any
@@ -53,14 +57,34 @@ def opened(checkpoint: Checkpoint, dtype: str | None = None) -> Opened:
     except (OSError, ValueError) as error:
         raise ConfigError(f"checkpoint {source.name!r}: {str(error).strip().splitlines()[0]}") from error
     if getattr(model, "is_quantized", False):
-        raise ConfigError(f"checkpoint {source.name!r} is quantised already: start from the one it was made of")
+        raise ConfigError(
+            f"checkpoint {source.name!r} is quantised already: start from the one it was made of"
+        )
     wanted = getattr(torch, dtype) if dtype else model.dtype
     if adapter is not None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers by a deprecated name
-            adapted = need("peft").PeftModel.from_pretrained(model.float(), adapter.name, revision=adapter.revision)
+            adapted = need("peft").PeftModel.from_pretrained(
+                model.float(), adapter.name, revision=adapter.revision
+            )
         model = adapted.merge_and_unload()
-    return Opened(model.to(wanted).eval().requires_grad_(False), tokenizer)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return Opened(model.to(device, wanted).eval().requires_grad_(False), tokenizer)
+
+
+def behind(bind: Callable[[Model], Engine], model: Model) -> Checkpoint:
+    """The checkpoint of a local model.
+
+    Raises:
+        ConfigError: the model is no local checkpoint, so there are no weights to work on.
+    """
+    engine = bind(model)
+    if not isinstance(engine, HuggingFaceEngine):
+        raise ConfigError(
+            f"model {model.name!r}: makers work on weights, so it must be a local checkpoint "
+            "(hf/... or tiny/...): download its weights and name their folder"
+        )
+    return engine.checkpoint
 
 
 def weight_bytes(folder: Path) -> int:

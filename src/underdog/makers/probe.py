@@ -15,6 +15,8 @@ from underdog.example import Example
 from underdog.scorers import Number
 from underdog.task import Task
 
+EXACT = Number(relative=0.0)
+
 
 def copying(rng: random.Random) -> tuple[str, int]:
     """A number of 5 to 12 digits to be written again."""
@@ -27,7 +29,9 @@ def counting(rng: random.Random) -> tuple[str, int]:
     letters = [rng.choice("abc") for _ in range(rng.randint(6, 16))]
     wanted = rng.choice("abc")
     text = " ".join(letters)
-    return f"How many times is {wanted} in this list? Answer with the number only. {text}", letters.count(wanted)
+    return f"How many times is {wanted} in this list? Answer with the number only. {text}", letters.count(
+        wanted
+    )
 
 
 def adding(rng: random.Random) -> tuple[str, int]:
@@ -63,8 +67,8 @@ def probe(n: int = 300, seed: int = 0) -> Task:
     return Task(
         name="algorithmic probe",
         examples=tuple(found.values()),
-        scorer=Number(),
-        reading=Number().reading,
+        scorer=EXACT,
+        reading=EXACT.reading,
         sampling=Sampling(max_tokens=64),
         whole_test=True,
     )

@@ -21,7 +21,6 @@ from underdog.example import Example
 from underdog.makers.checkpoint import opened
 from underdog.makers.rows import Row, batches, padded, rows
 
-_CALIBRATION_ROWS = 16
 _BLOCK = re.compile(r"^(.*?\.\d+)\.")
 
 
@@ -81,23 +80,22 @@ class Prune:
         model = whole.model.float()
         learned = rows(examples, written, whole.tokenizer, self.length)
         pad = whole.tokenizer.pad_token_id or 0
-        prune(model, self, learned[: self.calibration], pad)
+        prune(model, self, learned[: self.calibration])
         if self.recover:
             recover(model, self, learned, pad)
         whole.model.to(kept)
         whole.write(folder)
 
 
-def prune(model: Any, how: Prune, calibration: Sequence[Row], pad: int) -> None:
+def prune(model: Any, how: Prune, calibration: Sequence[Row]) -> None:
     """Set weights to zero, block by block, in place."""
     torch = need("torch")
     for layers in blocks(model):
         norms: dict[str, Any] = {}
         if how.by == "wanda":
             with listening(layers, norms), torch.inference_mode():
-                for at in range(0, len(calibration), _CALIBRATION_ROWS):
-                    ids, mask, _ = padded(calibration[at : at + _CALIBRATION_ROWS], pad)
-                    model.get_decoder()(input_ids=ids, attention_mask=mask)
+                for row in calibration:
+                    model.get_decoder()(input_ids=torch.tensor([row.ids], device=model.device))
         for name, layer in layers.items():
             worth = layer.weight.detach().abs()
             if name in norms:
@@ -111,7 +109,9 @@ def least(worth: Any, how: Prune) -> Any:
     outputs, inputs = worth.shape
     if how.pattern == "2:4":
         if inputs % 4:
-            raise StudyError(f"prune: the pattern 2:4 needs rows of a multiple of 4 weights; one has {inputs}")
+            raise StudyError(
+                f"prune: the pattern 2:4 needs rows of a multiple of 4 weights; one has {inputs}"
+            )
         order = worth.view(outputs, inputs // 4, 4).argsort(-1)
         gone = torch.zeros_like(order, dtype=torch.bool).scatter(-1, order[..., :2], True)
         return gone.view(outputs, inputs)
@@ -132,10 +132,7 @@ def blocks(model: Any) -> list[dict[str, Any]]:
 
 @contextmanager
 def listening(layers: dict[str, Any], norms: dict[str, Any]) -> Iterator[None]:
-    """While the model runs, add up the squares of every layer's inputs, feature by feature.
-
-    Padding is a few positions of one token among hundreds, and not told apart.
-    """
+    """While the model runs, add up the squares of every layer's inputs, feature by feature."""
 
     def hook(name: str) -> Callable[..., None]:
         def add(_: Any, inputs: tuple[Any, ...], __: Any) -> None:
@@ -162,7 +159,7 @@ def recover(model: Any, how: Prune, learned: Sequence[Row], pad: int) -> list[fl
     losses = []
     feed = batches(learned, how.batch, how.seed)
     for _ in range(how.recover):
-        ids, mask, labels = padded(next(feed), pad)
+        ids, mask, labels = (each.to(model.device) for each in padded(next(feed), pad))
         loss = model(input_ids=ids, attention_mask=mask, labels=labels).loss
         optimizer.zero_grad()
         loss.backward()

@@ -19,6 +19,7 @@ from underdog.statistics.paired import Paired
 from underdog.task import Task
 
 Ruling = Literal["better", "worse", "no worse", "cannot tell"]
+_LEVEL = 0.05
 
 
 @dataclass(frozen=True)
@@ -42,15 +43,13 @@ class Rescore:
 
     @property
     def ruling(self) -> Ruling:
-        """Worse or better when the interval leaves zero, no worse when it stays above minus the margin."""
-        low, high = self.paired.low, self.paired.high
-        if low is None or high is None:
+        """Better or worse when the exact test says so at 5 %; no worse by the bound that holds at any n."""
+        paired = self.paired
+        if paired.difference is None or paired.p is None or paired.sure_low is None:
             return "cannot tell"
-        if high < 0:
-            return "worse"
-        if low > 0:
-            return "better"
-        return "no worse" if low > -self.margin else "cannot tell"
+        if paired.p < _LEVEL:
+            return "better" if paired.difference > 0 else "worse"
+        return "no worse" if paired.sure_low > -self.margin else "cannot tell"
 
     def said(self) -> str:
         """One line for a record or a page."""
@@ -123,4 +122,6 @@ async def _score(driver: Driver, task: Task, answer: Answer, example: Example) -
 def _share(interval: Interval) -> str:
     if interval.estimate is None:
         return "-"
-    return f"{100 * interval.estimate:.1f} [{100 * (interval.low or 0):.1f}, {100 * (interval.high or 0):.1f}]"
+    return (
+        f"{100 * interval.estimate:.1f} [{100 * (interval.low or 0):.1f}, {100 * (interval.high or 0):.1f}]"
+    )
