@@ -17,8 +17,21 @@ NAMES = [
     *("ask", "ask_all", "load_plan", "load_study", "load_task", "play", "study"),
 ]
 LEVERS = [
-    *("Abstain", "Agree", "Cascade", "CascadeRoute", "Confident", "Fallback", "Ladder", "Panel", "Prompt"),
-    *("Read", "Render", "Route", "Scored", "Split", "Sticky", "Vote"),
+    *("Abstain", "Agree", "BestOf", "Cascade", "CascadeRoute", "Check", "Confident", "DeepConf", "Fallback"),
+    *(
+        "Judged",
+        "Ladder",
+        "Panel",
+        "Prompt",
+        "Read",
+        "Render",
+        "Revise",
+        "Route",
+        "Scored",
+        "Shortest",
+        "Split",
+    ),
+    *("Sticky", "Vote"),
 ]
 SCORERS = [
     *("contains", "exact", "json", "judge", "label", "list_f1", "number", "python", "regex"),

@@ -27,6 +27,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+AllowCode = Annotated[
+    bool, typer.Option("--allow-code", help="Agree to run your own programs that levers name.")
+]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, such as runs/tickets.")]
 
 
@@ -81,6 +84,7 @@ def study(
     store: Annotated[
         Path | None, typer.Option(help="The bank of calls.", show_default=".underdog/store.sqlite")
     ] = None,
+    allow_code: AllowCode = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say the verdict only.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
@@ -92,7 +96,7 @@ def study(
         from underdog.studying import Asked, conduct
 
         budget = Budget(budget_dollars, budget_tokens, budget_minutes)
-        code = conduct(Asked(file, dry_run, fresh, yes, quiet, json, budget, out, store))
+        code = conduct(Asked(file, dry_run, fresh, yes, quiet, json, budget, out, store, allow_code))
     raise typer.Exit(code)
 
 
@@ -107,6 +111,7 @@ def diagnose(
     store: Annotated[
         Path | None, typer.Option(help="The bank of calls.", show_default=".underdog/store.sqlite")
     ] = None,
+    allow_code: AllowCode = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say the findings only.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the diagnosis as JSON.")] = False,
 ) -> None:
@@ -118,7 +123,7 @@ def diagnose(
         from underdog.diagnosing import conduct
         from underdog.studying import Asked
 
-        asked = Asked(file, dry_run, fresh, yes, quiet, json, out=out, store=store)
+        asked = Asked(file, dry_run, fresh, yes, quiet, json, out=out, store=store, allow_code=allow_code)
         code = conduct(asked, n)
     raise typer.Exit(code)
 
@@ -154,12 +159,13 @@ def serve(
     store: Annotated[
         Path | None, typer.Option(help="Where calls are recorded.", show_default="served.sqlite in RUN")
     ] = None,
+    allow_code: AllowCode = False,
 ) -> None:
     """Serve a run's plan as an OpenAI-compatible model."""
     with edge():
         from underdog.gateway import serve as serve_plan
 
-        serve_plan(run, host=host, port=port, api_key_env=api_key_env, store=store)
+        serve_plan(run, host=host, port=port, api_key_env=api_key_env, store=store, allow_code=allow_code)
 
 
 @app.command()

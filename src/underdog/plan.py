@@ -14,14 +14,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import msgspec
 
 from underdog.answerer import Answerer, Lever, Model, Request, digest
 from underdog.errors import StudyError
 from underdog.levers import known
+from underdog.levers.program import Program
 from underdog.routing.stored import SUFFIX, Stored
+
+T = TypeVar("T")
 
 FORMAT = 1
 _MODEL_FIELDS = tuple(f.name for f in fields(Model))
@@ -143,30 +146,30 @@ def _name(lever: Any) -> str:
 
 def models_of(answerer: Answerer) -> tuple[Model, ...]:
     """Every model inside an answerer, each once, in the order in which it is named."""
-    if isinstance(answerer, Model):
-        return (answerer,)
-    found: dict[Model, None] = {}
-    for one in fields(answerer):  # type: ignore[arg-type]
-        value = getattr(answerer, one.name)
-        for inner in value if isinstance(value, tuple) else (value,):
-            if isinstance(inner, Model) or hasattr(inner, "steps"):
-                found |= dict.fromkeys(models_of(inner))
-    return tuple(found)
+    return _inside(answerer, Model)
 
 
 def files_of(answerer: Answerer) -> tuple[Stored, ...]:
     """Every file inside an answerer, each once."""
-    if isinstance(answerer, Model):
-        return ()
-    found: dict[Stored, None] = {}
-    for one in fields(answerer):  # type: ignore[arg-type]
-        value = getattr(answerer, one.name)
-        for inner in value if isinstance(value, tuple) else (value,):
-            if isinstance(inner, Stored):
-                found[inner] = None
-            elif isinstance(inner, Model) or hasattr(inner, "steps"):
-                found |= dict.fromkeys(files_of(inner))
-    return tuple(found)
+    return _inside(answerer, Stored)
+
+
+def programs_of(answerer: Answerer) -> tuple[Program, ...]:
+    """Every program of the user's inside an answerer, each once."""
+    return _inside(answerer, Program)
+
+
+def _inside(value: Any, kind: type[T]) -> tuple[T, ...]:
+    """Everything of a kind in an answerer or in its fields, each once, in the order in which it is named."""
+    if isinstance(value, kind):
+        return (value,)
+    if isinstance(value, tuple):
+        held = list(value)
+    elif hasattr(value, "steps"):
+        held = [getattr(value, one.name) for one in fields(value)]
+    else:
+        held = []
+    return tuple(dict.fromkeys(found for one in held for found in _inside(one, kind)))
 
 
 def load(
@@ -199,7 +202,7 @@ def _loaded(value: Any, place: Place, where: str) -> Answerer:
     if not isinstance(value, Mapping):
         raise StudyError(f"{where}: an answerer must be a name or a mapping; got {type(value).__name__}")
     body = dict(value)
-    if "model" in body:
+    if "model" in body and "lever" not in body:
         unknown = set(body) - {"model", *_MODEL_FIELDS}
         if unknown:
             raise StudyError(f"{where}: unknown model setting {unknown.pop()!r}; known: {_MODEL_FIELDS}")
@@ -254,6 +257,10 @@ def _field(raw: Any, hint: Any, place: Place, where: str) -> Any:
         return _loaded(raw, place, where)
     if hint is Stored or Stored in get_args(hint):
         return None if raw is None else _file(raw, place, where)
+    if hint is Program and isinstance(raw, str):
+        return Program.read(raw, place.base)
+    if Program in get_args(hint) and isinstance(raw, Sequence):
+        return tuple(_field(one, Program, place, f"{where}[{i}]") for i, one in enumerate(raw))
     try:
         return msgspec.convert(raw, hint)
     except msgspec.ValidationError as error:

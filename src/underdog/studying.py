@@ -54,6 +54,7 @@ class Asked:
     budget: Budget = Budget()
     out: Path | None = None
     store: Path | None = None
+    allow_code: bool = False
 
 
 def conduct(asked: Asked) -> int:
@@ -76,6 +77,7 @@ def conduct(asked: Asked) -> int:
         consent=consent,
         progress=watch,
         advice=advice_in(folder, spec.digest),
+        allow_code=asked.allow_code,
     )
     result = carried_out(run(spec, settings), watch, asked.fresh)
     if result is None:

@@ -8,9 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
-from typing import Any
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from underdog.answerer import Model
+from underdog.answerer import Answerer, Model
+from underdog.plan import programs_of
+
+if TYPE_CHECKING:
+    from underdog.acts.code import Code
 
 Function = Callable[..., Any]
 Closer = Callable[[], Awaitable[None]]
@@ -21,11 +27,18 @@ class Acts(Mapping[str, Function]):
 
     Args:
         bind: finds the engine behind a Model, for acts that need one.
+        base: where relative names of the user's programs start (None: the working directory).
+        allow_code: whether the user agreed to have programs run that are not underdog's own.
     """
 
-    def __init__(self, bind: Callable[[Model], Any]) -> None:
-        self._bind = bind
-        self._openers: dict[str, Callable[[], tuple[Function, Closer | None]]] = {"embed": self._embed}
+    def __init__(
+        self, bind: Callable[[Model], Any], *, base: Path | None = None, allow_code: bool = False
+    ) -> None:
+        self._bind, self._base, self._allow_code = bind, base or Path.cwd(), allow_code
+        self._openers: dict[str, Callable[[], tuple[Function, Closer | None]]] = {
+            "check": self._check,
+            "embed": self._embed,
+        }
         self._opened: dict[str, Function] = {}
         self._closing = AsyncExitStack()
 
@@ -48,6 +61,31 @@ class Acts(Mapping[str, Function]):
 
     async def __aexit__(self, *exc: object) -> None:
         await self._closing.aclose()
+
+    def admit(self, *answerers: Answerer) -> None:
+        """Say no before a run begins: to programs that nobody agreed to, or that have changed.
+
+        Raises:
+            StudyError: the sentence says what would run, or what changed.
+        """
+        from underdog.acts.code import admit
+
+        for answerer in answerers:
+            admit(programs_of(answerer), self._base, self._allow_code)
+
+    @cached_property
+    def _code(self) -> Code:
+        """The processes for users' programs, the same for all acts that run some."""
+        from underdog.acts.code import Code
+
+        code = Code(self._base, self._allow_code)
+        self._closing.push_async_callback(code.close)
+        return code
+
+    def _check(self) -> tuple[Function, Closer | None]:
+        from underdog.acts.check import Checker
+
+        return Checker(self._code).check, None
 
     def _embed(self) -> tuple[Function, Closer]:
         from underdog.engines.embedding import Embedder

@@ -16,7 +16,8 @@ import msgspec
 
 from underdog.answerer import Message, ToolCall
 
-_OPEN, _CLOSE = "<think>", "</think>"
+_OPEN, THOUGHT_ENDS = "<think>", "</think>"
+TOOL_CALL_OPENS = "<tool_call>"
 _TOOL_CALL = re.compile(r"<tool_call>\s*(\{.*?\})\s*(?:</tool_call>|\Z)", re.DOTALL)
 _BROKEN = "\ufffd"
 
@@ -72,14 +73,14 @@ def split_reasoning(raw: str, opened: bool, done: bool) -> tuple[str | None, str
             undecided = not done and _OPEN.startswith(start)
             return None, "" if undecided else raw
         start = start[len(_OPEN) :]
-    thought, closed, rest = start.partition(_CLOSE)
+    thought, closed, rest = start.partition(THOUGHT_ENDS)
     return thought.strip(), rest.lstrip() if closed else ""
 
 
-def cut_at_stop(text: str, stops: Sequence[str]) -> tuple[str, bool]:
-    """The text before the first stop string, and whether there was one."""
-    found = [at for stop in stops if stop and (at := text.find(stop)) >= 0]
-    return (text[: min(found)], True) if found else (text, False)
+def cut_at_stop(text: str, stops: Sequence[str], keep: bool = False) -> tuple[str, bool]:
+    """The text before the first stop string, with `keep` to its end, and whether there was one."""
+    found = [(at, at + len(stop)) for stop in stops if stop and (at := text.find(stop)) >= 0]
+    return (text[: min(found)[keep]], True) if found else (text, False)
 
 
 def read_tool_calls(text: str, prefix: str) -> tuple[ToolCall, ...]:

@@ -39,15 +39,17 @@ def serve(
     api_key_env: str | None = None,
     store: Path | None = None,
     bind: Bind | None = None,
+    allow_code: bool = False,
 ) -> None:
     """Serve the plan of a run (its folder or its plan.json) until interrupted.
 
     Every call is recorded in `store`, by default `served.sqlite` beside the plan; none is answered from it.
+    `allow_code` agrees to run the user's own programs that the plan names, while they are what was studied.
 
     Raises:
         ConfigError: a host that is not loopback without an API key, an empty key, or a model that cannot be
             bound.
-        StudyError: there is no plan there.
+        StudyError: there is no plan there, or it names programs that may not run or have changed.
         StoreError: the store cannot be used.
     """
     key = _key(host, api_key_env)
@@ -58,13 +60,17 @@ def serve(
     name = f"serve {plan.name} {time.strftime('%Y-%m-%d %H:%M:%S')} #{os.getpid()}"
     with Store(store or folder / "served.sqlite", run=name) as ledger:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_serve(plan, Ledger(ledger, name), bind or Binder(base=base), (host, port), key))
+            acts = Acts(bind := bind or Binder(base=base), base=base, allow_code=allow_code)
+            acts.admit(plan.answerer)
+            runner.run(_serve(plan, Ledger(ledger, name), (bind, acts), (host, port), key))
         ledger.finish_run(name)
 
 
-async def _serve(plan: Plan, sink: Sink, bind: Bind, address: tuple[str, int], key: str | None) -> None:
-    host, port = address
-    async with Acts(bind) as acts, Driver(bind, sink, tools=acts, retry=_RETRY) as driver:
+async def _serve(
+    plan: Plan, sink: Sink, effects: tuple[Bind, Acts], address: tuple[str, int], key: str | None
+) -> None:
+    (bind, acts), (host, port) = effects, address
+    async with acts, Driver(bind, sink, tools=acts, retry=_RETRY) as driver:
         for model in models_of(plan.answerer):
             driver.lane(model)  # what cannot be bound is said now, not to the first client
         config = uvicorn.Config(

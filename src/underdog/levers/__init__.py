@@ -12,17 +12,23 @@ from typing import Any
 
 from underdog.levers.abstain import Abstain
 from underdog.levers.agree import Agree
+from underdog.levers.best_of import BestOf
 from underdog.levers.cascade import Cascade
 from underdog.levers.cascade_route import CascadeRoute
+from underdog.levers.check import Check
 from underdog.levers.confident import Confident
+from underdog.levers.deep_conf import DeepConf
 from underdog.levers.fallback import Fallback
+from underdog.levers.judged import Judged
 from underdog.levers.ladder import Ladder
 from underdog.levers.panel import Panel
 from underdog.levers.prompt import Prompt
 from underdog.levers.read import Read
 from underdog.levers.render import Render
+from underdog.levers.revise import Revise
 from underdog.levers.route import Route
 from underdog.levers.scored import Scored
+from underdog.levers.shortest import Shortest
 from underdog.levers.split import Split
 from underdog.levers.sticky import Sticky
 from underdog.levers.vote import Vote
@@ -30,17 +36,23 @@ from underdog.levers.vote import Vote
 __all__ = [
     "Abstain",
     "Agree",
+    "BestOf",
     "Cascade",
     "CascadeRoute",
+    "Check",
     "Confident",
+    "DeepConf",
     "Fallback",
+    "Judged",
     "Ladder",
     "Panel",
     "Prompt",
     "Read",
     "Render",
+    "Revise",
     "Route",
     "Scored",
+    "Shortest",
     "Split",
     "Sticky",
     "Vote",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from underdog.answerer import Answer, Message, Request
+from underdog.answerer import Answer, Message, Request, canonical
 
 GO_ON = {"continue_final_message": True, "add_generation_prompt": False}
 """How vLLM and transformers are told to continue the assistant's last message instead of answering it."""
@@ -25,6 +25,14 @@ def said(answer: Answer) -> Message:
             for call in answer.tool_calls
         ]
     return message
+
+
+def worded(message: Message) -> Message:
+    """The message with its tool calls as text: servers want a result after every call, and here is none."""
+    if not message.get("tool_calls"):
+        return message
+    calls = canonical([call["function"] for call in message["tool_calls"]]).decode()
+    return {"role": message["role"], "content": f"{message.get('content') or ''}\n{calls}".strip()}
 
 
 def shown(request: Request, answer: Answer) -> Request:

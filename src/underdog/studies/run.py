@@ -53,7 +53,7 @@ class Settings:
 
     `consent` is shown the forecast and says whether to go on; `folder` is where the run is written. `advice`,
     a diagnosis' order of levers, orders the first round of a study that names none, and drops what it says
-    will not pay.
+    will not pay. `allow_code` agrees to run the user's own programs that levers name.
     """
 
     store: Path = DEFAULT_PATH
@@ -63,6 +63,7 @@ class Settings:
     progress: Progress | None = None
     bind: Callable[[Model], Any] | None = None
     advice: Sequence[Advised] = ()
+    allow_code: bool = False
 
 
 def study(
@@ -105,9 +106,10 @@ async def run(spec: Spec, settings: Settings) -> Result | None:
         bank = Bank(store, spec.name)
         purse = Purse(spec.budget, bank.spent() if spec.budget.limited else None)
         async with (
-            Acts(bind) as acts,
+            Acts(bind, base=spec.base, allow_code=settings.allow_code) as acts,
             Driver(bind, bank, purse=purse, tools=acts, fresh=settings.fresh) as driver,
         ):
+            acts.admit(*spec.levers.values())
             bench = Bench(
                 spec.task,
                 driver,

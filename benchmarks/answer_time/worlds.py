@@ -1,0 +1,83 @@
+"""Votes, verifiers and revisions on the embedded models, at what each of them costs.
+
+Synthetic micro-worlds: they show the mechanism, and are no evidence about real tasks. All arms of a world
+share one bank of draws, kept between runs. Nothing is chosen and nothing corrected for the number of arms.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from benchmarks.answer_time.replay import difference, shown
+from benchmarks.truth.table import Table
+
+from underdog.acts import Acts
+from underdog.answerer import Answerer, Model
+from underdog.drive import Driver
+from underdog.engines.binding import Binder
+from underdog.levers import Prompt
+from underdog.statistics import paired_difference
+from underdog.store import Bank, Store
+from underdog.studies.measure import Bench, Column
+from underdog.studies.spec import read
+from underdog.task import Task
+from underdog.tiny import searched, worlds
+from underdog.tiny.worlds import arithmetic
+
+LINES = {"stepped arithmetic": arithmetic.STEPPED[0]}
+"""Worlds asked in another manner than their own: the system line that asks for it."""
+WORLDS = ("arithmetic", "stepped arithmetic", "countdown", "passage")
+AGAINST = f"vote of {searched.DRAWS}"
+
+
+def table(name: str, n: int, seed: int, store: Path) -> Table:
+    """Every arm of a world on its test items: score, paired differences, calls and tokens written an item."""
+    task = worlds.task(name.rpartition(" ")[2], n, seed)
+    columns = asyncio.run(measured(name, task, seed, store))
+    test = task.split("test")
+    groups = [example.group for example in test]
+    greedy, vote = columns["small, greedy"].scores(), columns[AGAINST].scores()
+    made = Table(
+        f"{name}: {len(test)} test items, percent right",
+        ("arm", "right", "minus greedy", f"minus {AGAINST}", "calls", "tokens"),
+    )
+    for arm, column in columns.items():
+        scores, spends = column.scores(), column.spends()
+        made.add(
+            arm,
+            shown(scores),
+            "-" if arm == "small, greedy" else difference(paired_difference(scores, greedy, groups=groups)),
+            "-" if arm == AGAINST else difference(paired_difference(scores, vote, groups=groups)),
+            f"{np.mean([spend.calls for spend in spends]):.2f}",
+            f"{np.mean([spend.tokens_out for spend in spends]):.0f}",
+        )
+    return made
+
+
+async def measured(name: str, task: Task, seed: int, store: Path) -> Mapping[str, Column]:
+    """Greedy small and large, and every arm of `tiny/searched.py`, over one bank of calls."""
+    store.parent.mkdir(parents=True, exist_ok=True)
+    test = task.split("test")
+    with Store(store) as kept:
+        run = f"answer_time/{name}"
+        kept.start_run(run, {"n": len(task.examples), "seed": seed})
+        bank, bind = Bank(kept, run), Binder()
+        async with Acts(bind) as acts, Driver(bind, bank, tools=acts) as driver:
+            bench = Bench(task, driver, bank)
+            small, large = (_asked(name, Model(f"tiny/{one}"), task) for one in ("small", "large"))
+            plain = {"small, greedy": small, "large, greedy": large}
+            for arm, answerer in plain.items():  # loading two at once is not safe in transformers
+                await bench.measure({arm: answerer}, test[:1], "load")
+            found = {**plain, **searched.arms(small, task.name.rpartition("/")[2])}
+            columns: dict[str, Column] = {}
+            for arm, answerer in found.items():
+                columns |= await bench.measure({arm: answerer}, test, "test")
+    return columns
+
+
+def _asked(name: str, model: Model, task: Task) -> Answerer:
+    answerer = read(model, task.reading)
+    return Prompt(answerer, system=LINES[name]) if name in LINES else answerer
