@@ -26,6 +26,7 @@ LEVERS = [
         "Read",
         "Render",
         "Revise",
+        "Reward",
         "Route",
         "Scored",
         "Shortest",

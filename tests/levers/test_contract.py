@@ -58,6 +58,7 @@ OTHER: dict[str, dict[str, Any]] = {
     },
     "read": {"rule": "number", "lenient": True},
     "render": {"tools": True},
+    "reward": {"model": "hf/other", "pool": "min", "delimiter": ";", "identity": "0" * 32},
     "revise": {"rounds": 2, "width": 2, "keep": 1, "by": "max", "temperature": 0.2, "nudge": "Again."},
     "route": {"router": Stored.of(small_policy())},
     "scored": {"score": SCORE},
@@ -67,9 +68,12 @@ OTHER: dict[str, dict[str, Any]] = {
     "vote": {"n": 3, "temperature": 0.2, "batch": 2, "sure": 0.9},
 }
 # What fields without a default are, where they hold no answerer.
-NEEDED: dict[str, dict[str, Any]] = {"check": {"program": Program("checks.py:right", "d0")}}
+NEEDED: dict[str, dict[str, Any]] = {
+    "check": {"program": Program("checks.py:right", "d0")},
+    "reward": {"model": "hf/judge"},
+}
 # What an act brings, by its tool's name.
-ACTS: dict[str, Any] = {"check": {"score": 0.5, "message": "It is too short."}}
+ACTS: dict[str, Any] = {"check": {"score": 0.5, "message": "It is too short."}, "reward": [0.25]}
 # Levers that go on when an inner answerer fails; their docstrings say so.
 CATCHING = {
     *("agree", "bestof", "cascaderoute", "fallback", "ladder", "panel", "revise", "scored", "shortest"),

@@ -38,6 +38,7 @@ class Acts(Mapping[str, Function]):
         self._openers: dict[str, Callable[[], tuple[Function, Closer | None]]] = {
             "check": self._check,
             "embed": self._embed,
+            "reward": self._reward,
         }
         self._opened: dict[str, Function] = {}
         self._closing = AsyncExitStack()
@@ -92,3 +93,8 @@ class Acts(Mapping[str, Function]):
 
         embedder = Embedder(self._bind)
         return embedder.embed, embedder.close
+
+    def _reward(self) -> tuple[Function, Closer | None]:
+        from underdog.engines.reward import Rewarder
+
+        return Rewarder(self._bind).score, None

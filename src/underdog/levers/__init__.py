@@ -26,6 +26,7 @@ from underdog.levers.prompt import Prompt
 from underdog.levers.read import Read
 from underdog.levers.render import Render
 from underdog.levers.revise import Revise
+from underdog.levers.reward import Reward
 from underdog.levers.route import Route
 from underdog.levers.scored import Scored
 from underdog.levers.shortest import Shortest
@@ -50,6 +51,7 @@ __all__ = [
     "Read",
     "Render",
     "Revise",
+    "Reward",
     "Route",
     "Scored",
     "Shortest",

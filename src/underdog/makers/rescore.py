@@ -103,12 +103,13 @@ async def scored(
         result = (await driver.answer(answerer, task.request(example))).result
         if isinstance(result, Failure):
             return result, None
-        return result, await _score(driver, task, result, example)
+        return result, await score_of(driver, task, result, example)
 
     return list(await asyncio.gather(*(one(example) for example in examples)))
 
 
-async def _score(driver: Driver, task: Task, answer: Answer, example: Example) -> float | None:
+async def score_of(driver: Driver, task: Task, answer: Answer, example: Example) -> float | None:
+    """How right an answer is, read as the task reads; None when a judge failed."""
     final = answer.final if answer.final is not None else task.reading.read(answer)
     if final is None:
         return 0.0
