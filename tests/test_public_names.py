@@ -19,8 +19,8 @@ NAMES = [
 LEVERS = [
     *("Abstain", "Agree", "Beam", "BestOf", "Cascade", "CascadeRoute", "Check", "Compute", "Confident"),
     *("Constrain", "DeepConf", "Dvts", "Fallback", "FewShot", "Judged", "Ladder", "Lookahead", "Panel"),
-    *("Prompt", "Read", "Render", "Repair", "Retrieve", "Revise", "Route", "Scored", "Shortest"),
-    *("Solve", "Split", "Sticky", "Tools", "Vote"),
+    *("Prompt", "Read", "Render", "Repair", "Retrieve", "Revise", "Reward", "Route", "Scored"),
+    *("Shortest", "Solve", "Split", "Sticky", "Tools", "Vote"),
 ]
 SCORERS = [
     *("contains", "exact", "json", "judge", "label", "list_f1", "number", "python", "regex"),

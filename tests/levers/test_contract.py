@@ -83,6 +83,7 @@ OTHER: dict[str, dict[str, Any]] = {
     "read": {"rule": "number", "lenient": True},
     "render": {"tools": True},
     "repair": {"most": 1, "enough": 0.5, "unread": ""},
+    "reward": {"model": "hf/other", "pool": "min", "delimiter": ";", "identity": "0" * 32},
     "revise": {"rounds": 2, "width": 2, "keep": 1, "by": "max", "temperature": 0.2, "nudge": "Again."},
     "retrieve": {
         "documents": OTHERS,
@@ -114,6 +115,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "check": {"program": Program("checks.py:right", "d0")},
     "compute": {"program": Program("parse.py:formulated", "d0")},
     "retrieve": {"documents": DOCUMENTS.stored},
+    "reward": {"model": "hf/judge"},
     "solve": {"kind": "rules"},
     "tools": {"server": "shop"},
     "constrain": {"regex": "[a-z]+"},
@@ -127,6 +129,7 @@ ACTS: dict[str, Any] = {
     "describe": lambda **_: {"type": "function", "function": {"name": "f"}},
     "embed": lambda model, texts: [[1.0, 0.5] for _ in texts],
     "offer": lambda **_: [{"type": "function", "function": {"name": "g"}}],
+    "reward": lambda **_: [0.25],
     "search": search,
     "solve": lambda **_: {"status": "infeasible", "answer": None, "values": {}, "message": "nothing fits"},
 }

@@ -54,6 +54,7 @@ class Acts(Mapping[str, Function]):
             "describe": lambda: (self._functions.describe, None),
             "embed": self._embed,
             "offer": lambda: (self._servers.offer, None),
+            "reward": self._reward,
             "search": lambda: (search, None),
             "solve": self._solve,
             "use": lambda: (self._servers.use, None),
@@ -141,3 +142,8 @@ class Acts(Mapping[str, Function]):
 
         embedder = Embedder(self._bind)
         return embedder.embed, embedder.close
+
+    def _reward(self) -> tuple[Function, Closer | None]:
+        from underdog.engines.reward import Rewarder
+
+        return Rewarder(self._bind).score, None

@@ -34,6 +34,7 @@ from underdog.levers.render import Render
 from underdog.levers.repair import Repair
 from underdog.levers.retrieve import Retrieve
 from underdog.levers.revise import Revise
+from underdog.levers.reward import Reward
 from underdog.levers.route import Route
 from underdog.levers.scored import Scored
 from underdog.levers.shortest import Shortest
@@ -68,6 +69,7 @@ __all__ = [
     "Repair",
     "Retrieve",
     "Revise",
+    "Reward",
     "Route",
     "Scored",
     "Shortest",
