@@ -17,21 +17,9 @@ NAMES = [
     *("ask", "ask_all", "load_plan", "load_study", "load_task", "play", "study"),
 ]
 LEVERS = [
-    *("Abstain", "Agree", "BestOf", "Cascade", "CascadeRoute", "Check", "Confident", "DeepConf", "Fallback"),
-    *(
-        "Judged",
-        "Ladder",
-        "Panel",
-        "Prompt",
-        "Read",
-        "Render",
-        "Revise",
-        "Route",
-        "Scored",
-        "Shortest",
-        "Split",
-    ),
-    *("Sticky", "Vote"),
+    *("Abstain", "Agree", "BestOf", "Cascade", "CascadeRoute", "Check", "Compute", "Confident"),
+    *("DeepConf", "Fallback", "Judged", "Ladder", "Panel", "Prompt", "Read", "Render", "Repair"),
+    *("Revise", "Route", "Scored", "Shortest", "Solve", "Split", "Sticky", "Tools", "Vote"),
 ]
 SCORERS = [
     *("contains", "exact", "json", "judge", "label", "list_f1", "number", "python", "regex"),

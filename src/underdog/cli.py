@@ -84,6 +84,9 @@ def study(
     store: Annotated[
         Path | None, typer.Option(help="The bank of calls.", show_default=".underdog/store.sqlite")
     ] = None,
+    no_diagnosis: Annotated[
+        bool, typer.Option("--no-diagnosis", help="Race the usual levers without looking first.")
+    ] = False,
     allow_code: AllowCode = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say the verdict only.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
@@ -96,7 +99,12 @@ def study(
         from underdog.studying import Asked, conduct
 
         budget = Budget(budget_dollars, budget_tokens, budget_minutes)
-        code = conduct(Asked(file, dry_run, fresh, yes, quiet, json, budget, out, store, allow_code))
+        code = conduct(
+            Asked(
+                file, dry_run, fresh, yes, quiet, json, budget, out, store,
+                allow_code=allow_code, undiagnosed=no_diagnosis,
+            )
+        )  # fmt: skip
     raise typer.Exit(code)
 
 
@@ -159,13 +167,29 @@ def serve(
     store: Annotated[
         Path | None, typer.Option(help="Where calls are recorded.", show_default="served.sqlite in RUN")
     ] = None,
+    shadow: Annotated[
+        float, typer.Option(metavar="SHARE", min=0, max=1, help="Of the requests, also asked of large.")
+    ] = 0.0,
+    shadow_budget: Annotated[
+        float, typer.Option(metavar="DOLLARS", min=0, help="What shadowing may cost in all.")
+    ] = 0.0,
     allow_code: AllowCode = False,
 ) -> None:
     """Serve a run's plan as an OpenAI-compatible model."""
     with edge():
+        from underdog.gateway import Shadow
         from underdog.gateway import serve as serve_plan
 
-        serve_plan(run, host=host, port=port, api_key_env=api_key_env, store=store, allow_code=allow_code)
+        watched = Shadow(shadow, shadow_budget) if shadow else None
+        serve_plan(
+            run,
+            host=host,
+            port=port,
+            api_key_env=api_key_env,
+            store=store,
+            shadow=watched,
+            allow_code=allow_code,
+        )
 
 
 @app.command()
@@ -259,7 +283,8 @@ def route(
     file: Annotated[
         Path,
         typer.Argument(
-            metavar="OUTCOMES", help="A row for each question and answerer: .parquet, .jsonl, .csv."
+            metavar="OUTCOMES",
+            help="A row for each question and answerer (.parquet, .jsonl, .csv), or a finished run's folder.",
         ),
     ],
     questions: Annotated[

@@ -146,30 +146,26 @@ def _name(lever: Any) -> str:
 
 def models_of(answerer: Answerer) -> tuple[Model, ...]:
     """Every model inside an answerer, each once, in the order in which it is named."""
-    return _inside(answerer, Model)
+    return parts_of(answerer, Model)
 
 
 def files_of(answerer: Answerer) -> tuple[Stored, ...]:
     """Every file inside an answerer, each once."""
-    return _inside(answerer, Stored)
+    return parts_of(answerer, Stored)
 
 
 def programs_of(answerer: Answerer) -> tuple[Program, ...]:
     """Every program of the user's inside an answerer, each once."""
-    return _inside(answerer, Program)
+    return parts_of(answerer, Program)
 
 
-def _inside(value: Any, kind: type[T]) -> tuple[T, ...]:
-    """Everything of a kind in an answerer or in its fields, each once, in the order in which it is named."""
-    if isinstance(value, kind):
-        return (value,)
-    if isinstance(value, tuple):
-        held = list(value)
-    elif hasattr(value, "steps"):
+def parts_of(value: Any, kind: type[T]) -> tuple[T, ...]:
+    """Everything of a kind in an answerer and its fields, each once, in the order in which it is named."""
+    held: list[Any] = list(value) if isinstance(value, tuple) else []
+    if hasattr(value, "steps"):
         held = [getattr(value, one.name) for one in fields(value)]
-    else:
-        held = []
-    return tuple(dict.fromkeys(found for one in held for found in _inside(one, kind)))
+    found = [value] if isinstance(value, kind) else []
+    return tuple(dict.fromkeys([*found, *(part for one in held for part in parts_of(one, kind))]))
 
 
 def load(

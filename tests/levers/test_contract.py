@@ -45,6 +45,7 @@ OTHER: dict[str, dict[str, Any]] = {
     "cascade": {"threshold": 0.25},
     "cascaderoute": {"estimates": ESTIMATES, "price": 0.5},
     "check": {"program": Program("checks.py:right", "d1"), "reading": Reading("number")},
+    "compute": {"program": Program("parse.py:formulated", "d1")},
     "confident": {"by": "verbalised"},
     "deepconf": {"by": "tail", "window": 16, "top": 5},
     "judged": {"question": "Right?", "right": ("ja",), "wrong": ("nein",)},
@@ -58,18 +59,40 @@ OTHER: dict[str, dict[str, Any]] = {
     },
     "read": {"rule": "number", "lenient": True},
     "render": {"tools": True},
+    "repair": {"most": 1, "enough": 0.5, "unread": ""},
     "revise": {"rounds": 2, "width": 2, "keep": 1, "by": "max", "temperature": 0.2, "nudge": "Again."},
     "route": {"router": Stored.of(small_policy())},
     "scored": {"score": SCORE},
     "shortest": {"n": 3, "m": 2, "temperature": 0.2},
+    "solve": {
+        "kind": "milp",
+        "guide": "As a program.",
+        "examples": (("q", "{}"),),
+        "most": 0,
+        "show": "chosen",
+        "words": (("2", "two"),),
+        "reading": Reading("number"),
+    },
     "split": {"shares": (0.25, 0.75), "keys": ("user",), "salt": 3},
     "sticky": {"span": "turn"},
+    "tools": {"functions": (Program("tools.py:f", "d1"),), "server": "files", "most": 2},
     "vote": {"n": 3, "temperature": 0.2, "batch": 2, "sure": 0.9},
 }
 # What fields without a default are, where they hold no answerer.
-NEEDED: dict[str, dict[str, Any]] = {"check": {"program": Program("checks.py:right", "d0")}}
+NEEDED: dict[str, dict[str, Any]] = {
+    "check": {"program": Program("checks.py:right", "d0")},
+    "compute": {"program": Program("parse.py:formulated", "d0")},
+    "solve": {"kind": "rules"},
+    "tools": {"server": "shop"},
+}
 # What an act brings, by its tool's name.
-ACTS: dict[str, Any] = {"check": {"score": 0.5, "message": "It is too short."}}
+ACTS: dict[str, Any] = {
+    "check": {"score": 0.5, "message": "It is too short."},
+    "compute": "A(a)",
+    "describe": {"type": "function", "function": {"name": "f"}},
+    "offer": [{"type": "function", "function": {"name": "g"}}],
+    "solve": {"status": "infeasible", "answer": None, "values": {}, "message": "nothing fits"},
+}
 # Levers that go on when an inner answerer fails; their docstrings say so.
 CATCHING = {
     *("agree", "bestof", "cascaderoute", "fallback", "ladder", "panel", "revise", "scored", "shortest"),

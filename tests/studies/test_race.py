@@ -11,11 +11,16 @@ import pytest
 from tests.studies.conftest import Shop, gold, sums, sums_spec
 
 from underdog.answerer import Answer, Request, TokenLogprob
+from underdog.drive import Driver
 from underdog.engines.fake import FakeEngine
 from underdog.errors import StudyError
 from underdog.levers.prompt import Prompt
+from underdog.store.sinks import MemoryBank
 from underdog.studies.crossfit import FOLDS, in_order, lessons
 from underdog.studies.findings import Findings
+from underdog.studies.learning import School
+from underdog.studies.measure import Bench
+from underdog.studies.race import Book
 from underdog.studies.run import Settings, run
 from underdog.studies.spec import Spec
 
@@ -110,16 +115,18 @@ def test_a_fold_is_answered_by_a_lever_that_learned_from_the_others(tmp_path: Pa
     spec = sums_spec(tmp_path)
     taught = lessons(spec.task)
     lever = Prompt(spec.read("small"), shots=4)
-    entered = taught.entered(lever)
+    bench = Bench(spec.task, Driver(Shop(), MemoryBank()), MemoryBank())
+    school = School(spec, Book(bench), 0)
+    entry = asyncio.run(school.entry(lever, taught))
     texts = {example.id: example.messages[-1]["content"] for example in taught.race}
     for example in taught.race:
-        answering = entered(example)
+        answering = entry.entered(example)
         assert isinstance(answering, Prompt) and len(answering.demonstrations) == 4
         fold = {texts[e.id] for e in taught.race if taught.folds[e.group] == taught.folds[example.group]}
         assert fold.isdisjoint(user for user, _ in answering.demonstrations)
-    served = taught.served(lever)
-    assert isinstance(served, Prompt) and len(served.demonstrations) == 4
-    assert taught.entered(spec.read("small")).by_fold == (spec.read("small"),)
+    assert isinstance(entry.served, Prompt) and len(entry.served.demonstrations) == 4
+    plain = asyncio.run(school.entry(spec.read("small"), taught))
+    assert plain.entered.by_fold == (spec.read("small"),)
 
 
 def test_the_findings_say_in_how_many_folds_levers_were_raced(tmp_path: Path, settings: Settings) -> None:

@@ -20,7 +20,7 @@ from underdog.studies.run import Settings
 class Said:
     """What a diagnosis says of a lever."""
 
-    lever: str
+    names: tuple[str, ...]
     worth_trying: bool
     why: str
 
@@ -77,7 +77,10 @@ def test_a_diagnosis_orders_the_first_round_and_drops_what_will_not_pay(
     tmp_path: Path, settings: Settings
 ) -> None:
     """The reason is kept; levers that a study names are raced whatever it says."""
-    advice = [Said("cascade", True, "it knows when it errs"), Said("vote", False, "draws never differ")]
+    advice = [
+        Said(("cascade", "agree"), True, "it knows when it errs"),
+        Said(("vote",), False, "draws never differ"),
+    ]
     advised = replace(priced(settings), advice=advice)
     findings = found(sums_spec(tmp_path), advised)
     assert findings.dropped["vote"] == "draws never differ"

@@ -16,6 +16,7 @@ from underdog.levers.best_of import BestOf
 from underdog.levers.cascade import Cascade
 from underdog.levers.cascade_route import CascadeRoute
 from underdog.levers.check import Check
+from underdog.levers.compute import Compute
 from underdog.levers.confident import Confident
 from underdog.levers.deep_conf import DeepConf
 from underdog.levers.fallback import Fallback
@@ -25,12 +26,15 @@ from underdog.levers.panel import Panel
 from underdog.levers.prompt import Prompt
 from underdog.levers.read import Read
 from underdog.levers.render import Render
+from underdog.levers.repair import Repair
 from underdog.levers.revise import Revise
 from underdog.levers.route import Route
 from underdog.levers.scored import Scored
 from underdog.levers.shortest import Shortest
+from underdog.levers.solve import Solve
 from underdog.levers.split import Split
 from underdog.levers.sticky import Sticky
+from underdog.levers.tools import Tools
 from underdog.levers.vote import Vote
 
 __all__ = [
@@ -40,6 +44,7 @@ __all__ = [
     "Cascade",
     "CascadeRoute",
     "Check",
+    "Compute",
     "Confident",
     "DeepConf",
     "Fallback",
@@ -49,12 +54,15 @@ __all__ = [
     "Prompt",
     "Read",
     "Render",
+    "Repair",
     "Revise",
     "Route",
     "Scored",
     "Shortest",
+    "Solve",
     "Split",
     "Sticky",
+    "Tools",
     "Vote",
 ]
 

@@ -7,11 +7,12 @@ whether it pays, and writes the router's file (docs/routing.md).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from underdog.answerer import Answerer, Ask, Request, Steps, Tool, act
 from underdog.errors import StudyError
+from underdog.routing.lesson import Lesson
 from underdog.routing.policy import Policy
 from underdog.routing.stored import Stored
 
@@ -24,7 +25,8 @@ class Route:
     """One of `members`, in the order of the router's answerers.
 
     The router reads the last user message; a category, where it wants one, is `metadata.category` of the
-    request. Without a router the last member is asked: put the safest there.
+    request. A study fits the router on what the members did; without one the last member is asked: put the
+    safest there.
 
     Raises:
         StudyError: there are not as many members as the router has answerers.
@@ -42,6 +44,24 @@ class Route:
                 f"route: the router chooses among {len(names)} answerers ({', '.join(names)}), so the lever "
                 f"needs as many members, in this order; got {len(self.members)}"
             )
+
+    @property
+    def unfitted(self) -> bool:
+        """Whether it has no router yet."""
+        return self.router is None
+
+    @property
+    def pool(self) -> tuple[Answerer, ...]:
+        """Whose outcomes a router is fitted on."""
+        return self.members
+
+    def fit_on(self, lesson: Lesson) -> Route:
+        """The lever with the router that the lesson speaks for.
+
+        Raises:
+            Declined: it speaks for none.
+        """
+        return replace(self, router=Stored.of(lesson.policy))
 
     def steps(self, request: Request) -> Steps:
         if self.router is None:

@@ -15,6 +15,9 @@ from underdog.answerer import Act, Answer, Answerer, Ask, Model, Request, TokenL
 from underdog.drive import Driver
 from underdog.example import Example
 from underdog.levers.cascade import Cascade
+from underdog.levers.learner import changed
+from underdog.levers.panel import Panel
+from underdog.levers.route import Route
 from underdog.task import Task
 from underdog.trial import Spend
 
@@ -36,6 +39,19 @@ class Forecast:
     tokens: int
     dollars: float | None
     seconds: float | None
+
+    def __add__(self, other: Forecast) -> Forecast:
+        """Both, where either may make all of the other's least calls."""
+        prices = (self.dollars, other.dollars)
+        times = (self.seconds, other.seconds)
+        return Forecast(
+            max(self.least_calls, other.least_calls),
+            self.most_calls + other.most_calls,
+            max(self.banked, other.banked),
+            self.tokens + other.tokens,
+            None if None in prices else sum(price for price in prices if price is not None),
+            None if None in times else sum(time for time in times if time is not None),
+        )
 
     def sentence(self) -> str:
         """The forecast for people."""
@@ -126,7 +142,7 @@ def _play(task: Task, arms: Mapping[str, Answerer], examples: Sequence[Example],
         for answerer in arms.values():
             for request in requests:
                 good = _asks(_open(answerer, 0.0), request, task.written(example) or "")
-                bad = _asks(_open(answerer, 2.0), request, "")
+                bad = _asks(changed(_open(answerer, 2.0), _anybody), request, "")
                 for chosen, asks in ((played.least, good), (played.most, (*good, *bad))):
                     for model, asked in asks:
                         key = f"{asked.digest}{asked.sample}"
@@ -153,6 +169,11 @@ def _open(answerer: Answerer, threshold: float) -> Answerer:
     if isinstance(answerer, Cascade):
         return replace(answerer, threshold=threshold)
     return answerer
+
+
+def _anybody(answerer: Answerer) -> Answerer:
+    """Whom a router will ask is known when it is fitted: until then all of its members may be."""
+    return Panel(answerer.members) if isinstance(answerer, Route) and answerer.unfitted else answerer
 
 
 def _scaled(spend: Spend, factor: float) -> Spend:
