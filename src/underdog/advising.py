@@ -14,13 +14,14 @@ from underdog.embedding import embedded
 from underdog.errors import DataError
 from underdog.report.figures import DASH, percent, points, whole_percent
 from underdog.report.page import notes, table, title
-from underdog.routing import Advice, Options, read_outcomes, route
+from underdog.routing import Advice, Options, OutcomeTable, read_outcomes, route
 from underdog.routing.curve import Point, frontier
 from underdog.routing.judged import Judged
 from underdog.routing.policy import Policy
 from underdog.routing.ruling import Contender, Kind
 from underdog.statistics.certificate import Certificate
 from underdog.store import DEFAULT_PATH
+from underdog.studies.outcomes import run_outcomes
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,8 +51,9 @@ def advise(wanted: Wanted, console: Console) -> Advice:
 
     Raises:
         DataError: the table cannot be read or used, or a policy is to be saved where none is advised.
+        StudyError: the folder is no finished run's.
     """
-    outcomes = read_outcomes(wanted.file, wanted.questions)
+    outcomes = outcomes_at(wanted.file, wanted.questions)
     options = Options(margin=wanted.margin, seed=wanted.seed, embedder=wanted.embedder)
     vectors = None
     if wanted.embedder is not None:
@@ -70,6 +72,25 @@ def advise(wanted: Wanted, console: Console) -> Advice:
         if not wanted.json:
             console.print(notes([("saved", f"{wanted.save}: use it in a study file as a lever's `router`")]))
     return advice
+
+
+def outcomes_at(path: Path, questions: Path | None = None) -> OutcomeTable:
+    """The outcome table in a file or in the folder of a finished run.
+
+    Raises:
+        DataError: there is no such file, or it is no table; a store of calls is none.
+        StudyError: the folder is no finished run's.
+    """
+    if path.suffix in (".sqlite", ".db"):
+        raise DataError(
+            f"{path}: a store holds calls and not how right they were; give the folder of a finished run, "
+            "whose study scored them, or a table with scores"
+        )
+    if not path.is_dir():
+        return read_outcomes(path, questions)
+    if questions is not None:
+        raise DataError(f"{path}: a run's folder holds its own questions; leave out --questions")
+    return run_outcomes(path)
 
 
 def as_json(advice: Advice) -> str:

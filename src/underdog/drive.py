@@ -158,6 +158,8 @@ class Driver:
     async def act(self, act: Act) -> Trail:
         """Perform an act, once for all who ask for it at the same time, or find it in the bank.
 
+        A function that says of itself that it `has_effects` is performed for each who asks.
+
         Raises:
             ContractError: its tool is not bound.
         """
@@ -173,6 +175,8 @@ class Driver:
         if (found := self._terms.find(key)) is not None:
             self.tally.banked += 1
             return Trail(msgspec.json.decode(found.result), {key: found.spend})
+        if getattr(function, "has_effects", False):
+            return await asyncio.shield(self._act(key, fingerprint, function, act))
         task = self._acting.get(key)
         if task is None:
             task = asyncio.ensure_future(self._act(key, fingerprint, function, act))

@@ -14,14 +14,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeAlias, get_args, get_type_hints
+from typing import Any, TypeAlias, TypeVar, get_args, get_type_hints
 
 import msgspec
 
 from underdog.answerer import Answerer, Lever, Model, Request, digest
 from underdog.errors import StudyError
 from underdog.levers import known
+from underdog.levers.program import Program
 from underdog.stored import Stored
+
+T = TypeVar("T")
 
 FORMAT = 1
 Reader: TypeAlias = Callable[[Any, Path | None], Stored]
@@ -145,30 +148,26 @@ def _name(lever: Any) -> str:
 
 def models_of(answerer: Answerer) -> tuple[Model, ...]:
     """Every model inside an answerer, each once, in the order in which it is named."""
-    if isinstance(answerer, Model):
-        return (answerer,)
-    found: dict[Model, None] = {}
-    for one in fields(answerer):  # type: ignore[arg-type]
-        value = getattr(answerer, one.name)
-        for inner in value if isinstance(value, tuple) else (value,):
-            if isinstance(inner, Model) or hasattr(inner, "steps"):
-                found |= dict.fromkeys(models_of(inner))
-    return tuple(found)
+    return parts_of(answerer, Model)
 
 
 def files_of(answerer: Answerer) -> tuple[Stored, ...]:
     """Every file inside an answerer, each once."""
-    if isinstance(answerer, Model):
-        return ()
-    found: dict[Stored, None] = {}
-    for one in fields(answerer):  # type: ignore[arg-type]
-        value = getattr(answerer, one.name)
-        for inner in value if isinstance(value, tuple) else (value,):
-            if isinstance(inner, Stored):
-                found[inner] = None
-            elif isinstance(inner, Model) or hasattr(inner, "steps"):
-                found |= dict.fromkeys(files_of(inner))
-    return tuple(found)
+    return parts_of(answerer, Stored)
+
+
+def programs_of(answerer: Answerer) -> tuple[Program, ...]:
+    """Every program of the user's inside an answerer, each once."""
+    return parts_of(answerer, Program)
+
+
+def parts_of(value: Any, kind: type[T]) -> tuple[T, ...]:
+    """Everything of a kind in an answerer and its fields, each once, in the order in which it is named."""
+    held: list[Any] = list(value) if isinstance(value, tuple) else []
+    if hasattr(value, "steps"):
+        held = [getattr(value, one.name) for one in fields(value)]
+    found = [value] if isinstance(value, kind) else []
+    return tuple(dict.fromkeys([*found, *(part for one in held for part in parts_of(one, kind))]))
 
 
 def load(
@@ -205,7 +204,7 @@ def _loaded(value: Any, place: Place, where: str) -> Answerer:
     if not isinstance(value, Mapping):
         raise StudyError(f"{where}: an answerer must be a name or a mapping; got {type(value).__name__}")
     body = dict(value)
-    if "model" in body:
+    if "model" in body and "lever" not in body:
         unknown = set(body) - {"model", *_MODEL_FIELDS}
         if unknown:
             raise StudyError(f"{where}: unknown model setting {unknown.pop()!r}; known: {_MODEL_FIELDS}")
@@ -234,7 +233,7 @@ def _lever(cls: type[Any], body: dict[str, Any], place: Place, where: str) -> An
     known_fields = {f.name: f for f in fields(cls)}
     for key in body:
         if key not in known_fields:
-            close = difflib.get_close_matches(key, known_fields, n=1)
+            close = difflib.get_close_matches(str(key), known_fields, n=1)  # YAML reads a bare no as False
             hint = f"; did you mean {close[0]!r}?" if close else ""
             raise StudyError(f"{where}: unknown field {key!r} (known: {', '.join(known_fields)}){hint}")
     missing = [
@@ -263,6 +262,10 @@ def _field(raw: Any, hint: Any, place: Place, where: str) -> Any:
         if isinstance(raw, Sequence) and not isinstance(raw, str):
             return tuple(_loaded(one, place, f"{where}[{i}]") for i, one in enumerate(raw))
         return _loaded(raw, place, where)
+    if hint is Program and isinstance(raw, str):
+        return Program.read(raw, place.base)
+    if Program in get_args(hint) and isinstance(raw, Sequence):
+        return tuple(_field(one, Program, place, f"{where}[{i}]") for i, one in enumerate(raw))
     try:
         return msgspec.convert(raw, hint)
     except msgspec.ValidationError as error:

@@ -78,7 +78,7 @@ def test_a_diagnosis_orders_the_first_round_and_drops_what_will_not_pay(
 ) -> None:
     """The reason is kept; levers that a study names are raced whatever it says."""
     advice = [
-        Said(("cascade",), True, "it knows when it errs"),
+        Said(("cascade", "agree"), True, "it knows when it errs"),
         Said(("vote", "fewshot"), False, "draws never differ"),
     ]
     advised = replace(priced(settings), advice=advice)

@@ -62,6 +62,7 @@ BAD: list[tuple[str, str, str]] = [
     ("lever: vote, inner", "lever: vot, inner", "must be one of"),
     ("inner: small, n: 3", "inner: smal, n: 3", "did you mean 'small'"),
     ("inner: small, n: 3", "inner: small, m: 3", "unknown field 'm'"),
+    ("inner: small, n: 3", "inner: small, no: 3", "unknown field False"),
     ("inner: small, n: 3", "inner: small, n: three", "n:"),
     ("inner: small, n: 3", "n: 3", "needs 'inner'"),
     ("  votes:", "  small:", "taken"),

@@ -44,6 +44,19 @@ class Forecast:
     dollars: float | None
     seconds: float | None
 
+    def __add__(self, other: Forecast) -> Forecast:
+        """Both, where either may make all of the other's least calls."""
+        prices = (self.dollars, other.dollars)
+        times = (self.seconds, other.seconds)
+        return Forecast(
+            max(self.least_calls, other.least_calls),
+            self.most_calls + other.most_calls,
+            max(self.banked, other.banked),
+            self.tokens + other.tokens,
+            None if None in prices else sum(price for price in prices if price is not None),
+            None if None in times else sum(time for time in times if time is not None),
+        )
+
     def sentence(self) -> str:
         """The forecast for people."""
         calls = (

@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from underdog.answerer import Answerer, Model, digest
 from underdog.errors import ContractError, Declined, StudyError
 from underdog.example import Example
@@ -21,12 +19,11 @@ from underdog.levers.learner import Learner, changed, unfitted
 from underdog.plan import dump
 from underdog.routing.lesson import Lesson
 from underdog.routing.planner import Aim
-from underdog.routing.table import OutcomeTable
-from underdog.statistics.vectors import Floats
-from underdog.studies.cost import Unit, amount, shared_unit
+from underdog.studies.certifying import TEST
 from underdog.studies.crossfit import Entered, Lessons, in_order
 from underdog.studies.fitting import fitted
 from underdog.studies.measure import Column
+from underdog.studies.outcomes import cells, outcome_table
 from underdog.studies.race import Book, Entry
 from underdog.studies.spec import Spec
 from underdog.trial import Trial
@@ -112,23 +109,12 @@ class School:
 
     def _lesson(self, columns: Sequence[Column], examples: Sequence[Example]) -> Lesson:
         """A row for every example and repeat, a column for every member."""
-        unit = shared_unit(columns)
-        rows = [example for example in examples for _ in range(self.spec.repeats)]
-        texts = tuple(asked_text(self.spec.task.request(example)) for example in rows)
-        table = OutcomeTable(
-            questions=texts,
-            ids=tuple(f"{example.id}/{place % self.spec.repeats}" for place, example in enumerate(rows)),
-            groups=tuple(example.group for example in rows),
-            categories=None,
-            answerers=tuple(column.arm for column in columns),
-            scores=_cells(columns, lambda trial: trial.score),
-            costs=_cells(columns, lambda trial: _cost(trial, unit)),
-            answers=tuple(tuple(column.finals()) for column in columns),
-        )
-        aim = Aim(self.spec.margin, self.labels, self.spec.confidence)
-        written = _cells(columns, lambda trial: trial.spend.tokens_out or None)
+        texts = {example.id: asked_text(self.spec.task.request(example)) for example in examples}
+        table = outcome_table(columns, texts, {example.id: example.group for example in examples})
+        aim = Aim(self.spec.margin, self.labels, self.spec.confidence, TEST)
+        written = cells(columns, lambda trial: trial.spend.tokens_out or None)
         said = tuple(tuple(map(self._said, column.trials)) for column in columns)
-        return Lesson(table, written, _cells(columns, lambda trial: trial.confidence), aim, said)
+        return Lesson(table, written, cells(columns, lambda trial: trial.confidence), aim, said)
 
     def _said(self, trial: Trial) -> str | None:
         """The text in which a trial's final answer was given; None where no call of it holds one."""
@@ -139,16 +125,6 @@ class School:
 
 def _swap(part: Learner, learned: Answerer) -> Callable[[Answerer], Answerer]:
     return lambda one: learned if one == part else one
-
-
-def _cost(trial: Trial, unit: Unit | None) -> float | None:
-    return None if unit is None else amount(trial.spend, unit)
-
-
-def _cells(columns: Sequence[Column], value: Callable[[Trial], float | None]) -> Floats:
-    """A value of every trial, shape (rows, members), NaN where it is unknown."""
-    cells = [[value(trial) for trial in column.trials] for column in columns]
-    return np.array(cells, dtype=np.float64).T
 
 
 def _name(*answerers: Answerer) -> str:

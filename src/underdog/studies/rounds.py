@@ -31,7 +31,7 @@ _DRAWS = 5
 
 
 class Advised(Protocol):
-    """What a diagnosis says of some levers; `names` are theirs in study files."""
+    """What a diagnosis says of a lever; `names` are what it is called in study files."""
 
     @property
     def names(self) -> tuple[str, ...]: ...
@@ -104,7 +104,8 @@ async def campaign(terms: Terms, lessons: Lessons) -> Campaign:
     rules = replace(terms.rules, confidence=bonferroni(terms.rules.confidence, most))
     told = Campaign(lessons, book)
     arms = {**_others(spec), **_first_round(terms, told)}
-    incumbent, family = "small", None
+    # What was dropped may have been dropped by what it did on the same examples: it counts as raced.
+    incumbent, family = "small", 1 + len(arms) + len(told.dropped)
     standing = await _entries(terms, told, {"small": spec.read("small")})
     while not told.ended:
         entries = {incumbent: standing[incumbent]}
@@ -186,7 +187,7 @@ def _first_round(terms: Terms, told: Campaign) -> dict[str, Answerer]:
     if terms.spec.named:
         return levers
     kinds = {name: dump(lever)["lever"] for name, lever in levers.items()}
-    order = {kind: place for place, one in enumerate(terms.advice) for kind in one.names}
+    order = {name: place for place, one in enumerate(terms.advice) for name in one.names}
     for one in terms.advice:
         for name in [name for name, kind in kinds.items() if kind in one.names and not one.worth_trying]:
             told.dropped[name] = one.why

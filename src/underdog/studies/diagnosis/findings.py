@@ -90,12 +90,12 @@ class Advice:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What the levers are called in study files; none where it is no lever of answering."""
+        """What it is called in study files; empty where it is no lever."""
         return LEVERS[self.lever]
 
     @property
     def runnable(self) -> bool:
-        """Whether a study can run it: some lever of this installation goes by one of its names."""
+        """Whether a study can run it: some lever of this installation goes by its name."""
         return any(name in known() for name in self.names)
 
 
@@ -113,6 +113,12 @@ class Diagnosis:
         """The findings that hold, strongest first."""
         held = [finding for finding in self.findings if finding.holds]
         return tuple(sorted(held, key=lambda finding: -finding.strength))
+
+    def held(self) -> dict[str, str]:
+        """The sentences of what holds, by kind and model."""
+        return {
+            f"{one.kind} ({one.model})" if one.model else str(one.kind): one.sentence for one in self.bounds
+        }
 
     def of(self, kind: Kind, model: str | None = None) -> Finding:
         """The finding of a kind about a model (None: about all of them together).
