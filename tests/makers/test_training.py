@@ -74,7 +74,7 @@ def test_the_new_model_answers_as_it_was_scored(lora):
 
 
 def test_the_record_tells_the_recipe_the_spend_and_the_data(lora):
-    folder, result = lora
+    folder, _ = lora
     found = load_made(folder, folder)
     assert found.model == Model("tiny/small", adapter="adapter")
     assert found.recipe["rank"] == 8 and found.recipe["maker"] == "lora"

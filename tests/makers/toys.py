@@ -1,4 +1,4 @@
-"""A task that an embedded model fails at first and learns in a few steps, and the ground to make models on."""
+"""A task that an embedded model learns in a few steps, and the ground to make models on."""
 
 from __future__ import annotations
 
