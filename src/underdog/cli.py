@@ -27,6 +27,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+AllowCode = Annotated[
+    bool, typer.Option("--allow-code", help="Agree to run your own programs that levers name.")
+]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, such as runs/tickets.")]
 
 
@@ -81,6 +84,10 @@ def study(
     store: Annotated[
         Path | None, typer.Option(help="The bank of calls.", show_default=".underdog/store.sqlite")
     ] = None,
+    no_diagnosis: Annotated[
+        bool, typer.Option("--no-diagnosis", help="Race the usual levers without looking first.")
+    ] = False,
+    allow_code: AllowCode = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say the verdict only.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
@@ -92,7 +99,12 @@ def study(
         from underdog.studying import Asked, conduct
 
         budget = Budget(budget_dollars, budget_tokens, budget_minutes)
-        code = conduct(Asked(file, dry_run, fresh, yes, quiet, json, budget, out, store))
+        code = conduct(
+            Asked(
+                file, dry_run, fresh, yes, quiet, json, budget, out, store,
+                allow_code=allow_code, undiagnosed=no_diagnosis,
+            )
+        )  # fmt: skip
     raise typer.Exit(code)
 
 
@@ -107,6 +119,7 @@ def diagnose(
     store: Annotated[
         Path | None, typer.Option(help="The bank of calls.", show_default=".underdog/store.sqlite")
     ] = None,
+    allow_code: AllowCode = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say the findings only.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the diagnosis as JSON.")] = False,
 ) -> None:
@@ -118,7 +131,7 @@ def diagnose(
         from underdog.diagnosing import conduct
         from underdog.studying import Asked
 
-        asked = Asked(file, dry_run, fresh, yes, quiet, json, out=out, store=store)
+        asked = Asked(file, dry_run, fresh, yes, quiet, json, out=out, store=store, allow_code=allow_code)
         code = conduct(asked, n)
     raise typer.Exit(code)
 
@@ -186,12 +199,29 @@ def serve(
     store: Annotated[
         Path | None, typer.Option(help="Where calls are recorded.", show_default="served.sqlite in RUN")
     ] = None,
+    shadow: Annotated[
+        float, typer.Option(metavar="SHARE", min=0, max=1, help="Of the requests, also asked of large.")
+    ] = 0.0,
+    shadow_budget: Annotated[
+        float, typer.Option(metavar="DOLLARS", min=0, help="What shadowing may cost in all.")
+    ] = 0.0,
+    allow_code: AllowCode = False,
 ) -> None:
     """Serve a run's plan as an OpenAI-compatible model."""
     with edge():
+        from underdog.gateway import Shadow
         from underdog.gateway import serve as serve_plan
 
-        serve_plan(run, host=host, port=port, api_key_env=api_key_env, store=store)
+        watched = Shadow(shadow, shadow_budget) if shadow else None
+        serve_plan(
+            run,
+            host=host,
+            port=port,
+            api_key_env=api_key_env,
+            store=store,
+            shadow=watched,
+            allow_code=allow_code,
+        )
 
 
 @app.command()
@@ -285,7 +315,8 @@ def route(
     file: Annotated[
         Path,
         typer.Argument(
-            metavar="OUTCOMES", help="A row for each question and answerer: .parquet, .jsonl, .csv."
+            metavar="OUTCOMES",
+            help="A row for each question and answerer (.parquet, .jsonl, .csv), or a finished run's folder.",
         ),
     ],
     questions: Annotated[
@@ -317,3 +348,33 @@ def route(
 
         wanted = Wanted(file, questions, default, margin, seed, embedder, store or DEFAULT_PATH, save, json)
         advise(wanted, page())
+
+
+@app.command()
+def index(
+    documents: Annotated[
+        Path, typer.Argument(metavar="DOCUMENTS", help="A folder of .txt and .md files, or a table of texts.")
+    ],
+    save: Annotated[Path, typer.Option(help="The file to write, ending in .safetensors.")],
+    embedder: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="Makes vectors, such as hf/NAME.", show_default="words alone"),
+    ] = None,
+    text: Annotated[str | None, typer.Option(help="The table's column with the text.")] = None,
+    id: Annotated[str | None, typer.Option(help="The table's column that citations name.")] = None,
+    by: Annotated[str, typer.Option(help="Keep whole: paragraph, sentence or word.")] = "paragraph",
+    size: Annotated[int, typer.Option(min=1, help="The most words of a passage.")] = 160,
+    overlap: Annotated[int, typer.Option(min=0, help="Words repeated in the next passage.")] = 0,
+    store: Annotated[
+        Path | None, typer.Option(help="Where vectors are recorded.", show_default=".underdog/store.sqlite")
+    ] = None,
+) -> None:
+    """Make an index of documents for the lever `retrieve`; needed only for vectors, or to keep it."""
+    with edge():
+        from underdog.indexing import Wanted, make_index
+        from underdog.report.page import page
+        from underdog.store import DEFAULT_PATH
+
+        described = {"path": str(documents), "by": by, "size": size, "overlap": overlap}
+        columns = {key: value for key, value in (("text", text), ("id", id)) if value is not None}
+        make_index(Wanted({**described, **columns}, save, embedder, store or DEFAULT_PATH), page())

@@ -13,7 +13,7 @@ import pytest
 
 from underdog.answerer import Model
 from underdog.errors import ConfigError, StudyError
-from underdog.gateway import serve
+from underdog.gateway import Shadow, serve
 from underdog.gateway.serving import calm_collector
 from underdog.levers import Cascade, Vote
 from underdog.store import Store
@@ -47,6 +47,13 @@ def test_a_model_that_cannot_be_bound_is_named_before_the_port_is_opened(tmp_pat
     studied_plan(Vote(Model("nowhere/model"), 3)).save(tmp_path)
     with pytest.raises(ConfigError, match="nowhere"):
         serve(tmp_path, port=0)
+
+
+def test_a_plan_that_cannot_be_watched_is_refused_before_the_port_is_opened(run_folder) -> None:
+    with pytest.raises(ConfigError, match="did not keep how often it differs"):
+        serve(run_folder, port=0, shadow=Shadow(0.1, 1.0))
+    with pytest.raises(ConfigError, match="did not keep how often it differs"):
+        serve(run_folder, port=0, shadow=Shadow(0.1, 1.0))  # the first try left nothing locked
 
 
 def answered(url: str, text: str) -> str:

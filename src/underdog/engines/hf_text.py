@@ -15,9 +15,11 @@ from typing import Any
 
 import msgspec
 
-from underdog.answerer import Message, Request, ToolCall
+from underdog.answerer import Message, ToolCall
+from underdog.engines.stops import cut_at_stop
 
-_OPEN, _CLOSE = "<think>", "</think>"
+_OPEN, THOUGHT_ENDS = "<think>", "</think>"
+TOOL_CALL_OPENS = "<tool_call>"
 _TOOL_CALL = re.compile(r"<tool_call>\s*(\{.*?\})\s*(?:</tool_call>|\Z)", re.DOTALL)
 _BROKEN = "\ufffd"
 
@@ -33,22 +35,6 @@ def template_messages(messages: Sequence[Message]) -> list[dict[str, Any]]:
         Unsupported: a part is not text.
     """
     return [_template_message(message) for message in messages]
-
-
-def rendered(tokenizer: Any, request: Request) -> str:
-    """The request as the checkpoint's chat template writes it, open for the assistant's answer.
-
-    Raises:
-        Unsupported: a part of a message is not text.
-    """
-    text: str = tokenizer.apply_chat_template(
-        template_messages(request.messages),
-        tools=list(request.tools) if request.tools and request.tool_choice != "none" else None,
-        add_generation_prompt=True,
-        tokenize=False,
-        **request.extra.get("chat_template_kwargs", {}),
-    )
-    return text
 
 
 def _template_message(message: Message) -> dict[str, Any]:
@@ -89,14 +75,8 @@ def split_reasoning(raw: str, opened: bool, done: bool) -> tuple[str | None, str
             undecided = not done and _OPEN.startswith(start)
             return None, "" if undecided else raw
         start = start[len(_OPEN) :]
-    thought, closed, rest = start.partition(_CLOSE)
+    thought, closed, rest = start.partition(THOUGHT_ENDS)
     return thought.strip(), rest.lstrip() if closed else ""
-
-
-def cut_at_stop(text: str, stops: Sequence[str]) -> tuple[str, bool]:
-    """The text before the first stop string, and whether there was one."""
-    found = [at for stop in stops if stop and (at := text.find(stop)) >= 0]
-    return (text[: min(found)], True) if found else (text, False)
 
 
 def read_tool_calls(text: str, prefix: str) -> tuple[ToolCall, ...]:

@@ -20,7 +20,7 @@ from underdog.answerer import Model, Request
 from underdog.drive import Bind
 from underdog.engines.hf_checkpoint import LOADING, Checkpoint, load, load_tokenizer
 from underdog.engines.hf_decode import set_threads
-from underdog.engines.hf_text import rendered
+from underdog.engines.hf_prompt import rendered
 from underdog.engines.huggingface import HuggingFaceEngine
 from underdog.errors import StudyError
 from underdog.makers.settings import Settings, Try

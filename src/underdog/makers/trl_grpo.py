@@ -18,7 +18,8 @@ from trl import GRPOConfig, GRPOTrainer
 from underdog.answerer import Request, ToolCall
 from underdog.engines.hf_checkpoint import Checkpoint
 from underdog.engines.hf_decode import Decoder, Row, room_for
-from underdog.engines.hf_text import cut_at_stop, read_tool_calls, split_reasoning
+from underdog.engines.hf_text import read_tool_calls, split_reasoning
+from underdog.engines.stops import cut_at_stop
 from underdog.makers.grpo import Grpo
 from underdog.makers.order import laid_out
 from underdog.makers.settings import Try

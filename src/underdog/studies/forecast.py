@@ -10,11 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil
+from typing import Any
 
+from underdog.acts.search import search
 from underdog.answerer import Act, Answer, Answerer, Ask, Model, Request, TokenLogprob, play
 from underdog.drive import Driver
 from underdog.example import Example
 from underdog.levers.cascade import Cascade
+from underdog.levers.few_shot import FewShot, demonstration
+from underdog.levers.learner import changed
+from underdog.levers.panel import Panel
+from underdog.levers.retrieve import SEARCH
+from underdog.levers.route import Route
 from underdog.task import Task
 from underdog.trial import Spend
 
@@ -36,6 +43,19 @@ class Forecast:
     tokens: int
     dollars: float | None
     seconds: float | None
+
+    def __add__(self, other: Forecast) -> Forecast:
+        """Both, where either may make all of the other's least calls."""
+        prices = (self.dollars, other.dollars)
+        times = (self.seconds, other.seconds)
+        return Forecast(
+            max(self.least_calls, other.least_calls),
+            self.most_calls + other.most_calls,
+            max(self.banked, other.banked),
+            self.tokens + other.tokens,
+            None if None in prices else sum(price for price in prices if price is not None),
+            None if None in times else sum(time for time in times if time is not None),
+        )
 
     def sentence(self) -> str:
         """The forecast for people."""
@@ -119,14 +139,15 @@ def _dearest(task: Task, work: Work, shown: Sequence[Example], repeats: int) -> 
 
 
 def _play(task: Task, arms: Mapping[str, Answerer], examples: Sequence[Example], repeats: int) -> _Played:
-    played = _Played(set(), set(), {})
+    played, longest = _Played(set(), set(), {}), _longest(task)
+    arms = {name: changed(arm, longest) for name, arm in arms.items()}
     for example in examples:
         root = example.request(task.sampling)
         requests = [root.drawn(r) if r else root for r in range(repeats)]
         for answerer in arms.values():
             for request in requests:
                 good = _asks(_open(answerer, 0.0), request, task.written(example) or "")
-                bad = _asks(_open(answerer, 2.0), request, "")
+                bad = _asks(changed(_open(answerer, 2.0), _anybody), request, "")
                 for chosen, asks in ((played.least, good), (played.most, (*good, *bad))):
                     for model, asked in asks:
                         key = f"{asked.digest}{asked.sample}"
@@ -138,9 +159,11 @@ def _play(task: Task, arms: Mapping[str, Answerer], examples: Sequence[Example],
 def _asks(answerer: Answerer, request: Request, text: str) -> list[tuple[Model, Request]]:
     asks: list[tuple[Model, Request]] = []
 
-    def reply(effect: Ask | Act) -> Answer | None:
+    def reply(effect: Ask | Act) -> Any:
         if isinstance(effect, Act):
-            return None
+            # A search costs nothing, and what it finds makes prompts longer; by words, it needs no model.
+            words = {**effect.arguments, "by": "bm25", "vector": None}
+            return search(**words, file=effect.file) if effect.tool == SEARCH and effect.file else None
         assert isinstance(effect.answerer, Model)
         asks.append((effect.answerer, effect.request))
         return Answer(text, logprobs=(TokenLogprob("", 0.0),))
@@ -153,6 +176,24 @@ def _open(answerer: Answerer, threshold: float) -> Answerer:
     if isinstance(answerer, Cascade):
         return replace(answerer, threshold=threshold)
     return answerer
+
+
+def _anybody(answerer: Answerer) -> Answerer:
+    """Whom a router will ask is known when it is fitted: until then all of its members may be."""
+    return Panel(answerer.members) if isinstance(answerer, Route) and answerer.unfitted else answerer
+
+
+def _longest(task: Task) -> Callable[[Answerer], Answerer]:
+    """Which demonstrations a lever will show is known when it is fitted: until then the longest may be."""
+    taught = [demonstration(one, task.written) for name in ("fit", "tune") for one in task.split(name)]
+    pairs = sorted(filter(None, taught), key=lambda pair: len(pair[0]) + len(pair[1]), reverse=True)
+
+    def shown(part: Answerer) -> Answerer:
+        if not isinstance(part, FewShot) or part.ready:
+            return part
+        return replace(part, demonstrations=tuple(pairs[: part.k]), teacher=None)
+
+    return shown
 
 
 def _scaled(spend: Spend, factor: float) -> Spend:

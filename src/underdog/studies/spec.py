@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,13 @@ from underdog.budget import Budget
 from underdog.errors import StudyError
 from underdog.levers.cascade import Cascade
 from underdog.levers.confident import Confident
-from underdog.levers.prompt import Prompt
+from underdog.levers.few_shot import FewShot
 from underdog.levers.read import Read
 from underdog.levers.vote import Vote
 from underdog.plan import dump, load
 from underdog.reading import Reading
 from underdog.studies.limits import Limits
+from underdog.studies.variants import variants
 from underdog.task import Task, task_from
 
 KEYS = (
@@ -160,7 +162,7 @@ def default_levers(names: Mapping[str, Answerer]) -> dict[str, Answerer]:
     """
     small, large = names["small"], names["large"]
     return {
-        "shots": Prompt(small, shots=4),
+        "shots": FewShot(small),
         "vote": Vote(small, 5),
         "confident": Cascade(Confident(small), large),
         "cascade": Cascade(Vote(small, 5), large),
@@ -224,8 +226,10 @@ def _levers(value: Any, names: Mapping[str, Answerer], where: str, base: Path) -
     for name, raw in value.items():
         if name in names or name in _RESERVED or "~" in str(name):
             raise StudyError(f"{where}: levers.{name}: the name is taken; choose another")
-        # Later levers may wrap earlier ones by name.
-        levers[str(name)] = known[str(name)] = load(raw, known, f"{where}: levers.{name}", base)
+        place = f"{where}: levers.{name}"
+        for arm, lever in variants(str(name), raw, partial(load, names=known, where=place, base=base), place):
+            # Later levers may wrap earlier ones by name.
+            levers[arm] = known[arm] = lever
     return levers
 
 
