@@ -17,6 +17,7 @@ from underdog.answerer import Act, Answer, Answerer, Ask, Model, Request, TokenL
 from underdog.drive import Driver
 from underdog.example import Example
 from underdog.levers.cascade import Cascade
+from underdog.levers.constrain import Constrain
 from underdog.levers.few_shot import FewShot, demonstration
 from underdog.levers.learner import changed
 from underdog.levers.panel import Panel
@@ -205,11 +206,13 @@ def _unforeseen(answerer: Answerer) -> TypeGuard[Route]:
 
 
 def _longest(task: Task) -> Callable[[Answerer], Answerer]:
-    """Which demonstrations a lever will show is known when it is fitted: until then the longest may be."""
+    """What a lever will show is known when it is fitted: until then the longest demonstrations may be."""
     taught = [demonstration(one, task.written) for name in ("fit", "tune") for one in task.split(name)]
     pairs = sorted(filter(None, taught), key=lambda pair: len(pair[0]) + len(pair[1]), reverse=True)
 
     def shown(part: Answerer) -> Answerer:
+        if isinstance(part, Constrain):
+            return part.fit(task.examples, task.written)
         if not isinstance(part, FewShot) or part.ready:
             return part
         return replace(part, demonstrations=tuple(pairs[: part.k]), teacher=None)
