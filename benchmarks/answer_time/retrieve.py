@@ -2,6 +2,7 @@
 
     python -m benchmarks.answer_time.retrieve                 # all worlds; minutes on one core
     python -m benchmarks.answer_time.retrieve --only recall --n 700
+    python -m benchmarks.answer_time.retrieve --only speed
 
 Synthetic micro-worlds: they show the mechanism, and are no evidence about real tasks. Nothing is fitted on
 the items asked about, nothing chosen, and nothing corrected for the number of arms.
@@ -14,6 +15,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import process_time
 
 import numpy as np
 from benchmarks.truth.table import Table
@@ -24,7 +26,7 @@ from underdog.drive import Driver
 from underdog.engines.binding import Binder
 from underdog.example import Example
 from underdog.levers import FewShot, Retrieve
-from underdog.retrieval.index import Index
+from underdog.retrieval.index import Index, index_of
 from underdog.statistics import gap_closed, mean_interval, paired_difference
 from underdog.store import Bank, Store
 from underdog.stored import Stored
@@ -192,16 +194,41 @@ def demonstrated(world: str, n: int, seed: int, store: Path) -> list[Table]:
     return [scored(f"{world}: demonstrations", columns, examples, "large")]
 
 
+def speed(passages: int = 100_000, words: int = 100, seed: int = 0) -> Table:
+    """How long it takes to index passages of Zipf-distributed words, to open the file and to search it."""
+    rng = np.random.default_rng(seed)
+    drawn = np.minimum(rng.zipf(1.2, (passages, words)), 200_000)
+    texts = [(str(place), " ".join(f"w{word}" for word in row)) for place, row in enumerate(drawn)]
+    queries = [" ".join(f"w{word}" for word in row[:10]) for row in drawn[:: passages // 200]]
+    made = Table(f"{passages:,} passages of {words} words", ("step", "seconds of one core"))
+    clock = process_time()
+    content = Index.of(texts).stored.held
+    made.add("index and pack", f"{process_time() - clock:.1f}")
+    clock = process_time()
+    index = index_of(Stored.of(content))
+    made.add(f"hash and open {len(content) / 2**20:.0f} MiB", f"{process_time() - clock:.2f}")
+    times = []
+    for query in queries:
+        clock = process_time()
+        index.search(query, 4)
+        times.append(process_time() - clock)
+    made.add("search, median of 200", f"{np.median(times):.5f}")
+    return made
+
+
 def main() -> None:
     """Print the tables that were asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.answer_time.retrieve", description=__doc__)
-    names = ("recall", "passage", *TAUGHT)
+    names = ("recall", "passage", *TAUGHT, "speed")
     parser.add_argument("--only", choices=names, action="append", help="repeat for several")
     parser.add_argument("--n", type=int, default=700, help="examples a world; four fifths are asked about")
     parser.add_argument("--seed", type=int, default=1, help="seed of the examples")
     parser.add_argument("--store", type=Path, default=Path(".underdog/answer_time.db"), help="kept calls")
     given = parser.parse_args()
     for name in given.only or names:
+        if name == "speed":
+            print(speed().text(), flush=True)
+            continue
         make = demonstrated if name in TAUGHT else retrieved
         for table in make(name, given.n, given.seed, given.store):
             print(table.text(), flush=True)

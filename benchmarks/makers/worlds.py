@@ -45,7 +45,7 @@ class Show:
 
 PACE: Mapping[str, Any] = {"steps": 96, "checks": 4, "tries": 1}
 SHOWS: Mapping[str, tuple[Show, ...]] = {
-    "lora": (Show("tools", Lora(**PACE)), Show("intents", Lora(**PACE))),
+    "lora": (Show("tools", Lora(**PACE)), Show("intents", Lora(**{**PACE, "checks": 8, "tries": 4}))),
     "dpo": (Show("tools", Dpo(**{**PACE, "steps": 64}, teacher="small")),),
     "grpo": (Show("countdown", Grpo(steps=48, checks=4)),),
 }

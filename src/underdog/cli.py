@@ -15,7 +15,7 @@ import typer
 
 from underdog import __version__
 from underdog.budget import Budget
-from underdog.errors import BudgetSpent, UserError
+from underdog.errors import BudgetSpent, ConfigError, UserError
 
 DECLINED, MISTAKEN, OVER_BUDGET, INTERRUPTED = 1, 2, 3, 130
 
@@ -200,11 +200,11 @@ def serve(
         Path | None, typer.Option(help="Where calls are recorded.", show_default="served.sqlite in RUN")
     ] = None,
     shadow: Annotated[
-        float, typer.Option(metavar="SHARE", min=0, max=1, help="Of the requests, also asked of large.")
-    ] = 0.0,
+        float | None, typer.Option(metavar="SHARE", help="Of the requests, asked of large too, to watch.")
+    ] = None,
     shadow_budget: Annotated[
-        float, typer.Option(metavar="DOLLARS", min=0, help="What shadowing may cost in all.")
-    ] = 0.0,
+        float | None, typer.Option(metavar="DOLLARS", help="What that may cost in all.")
+    ] = None,
     allow_code: AllowCode = False,
 ) -> None:
     """Serve a run's plan as an OpenAI-compatible model."""
@@ -212,7 +212,9 @@ def serve(
         from underdog.gateway import Shadow
         from underdog.gateway import serve as serve_plan
 
-        watched = Shadow(shadow, shadow_budget) if shadow else None
+        if (shadow is None) != (shadow_budget is None):
+            raise ConfigError("--shadow and --shadow-budget belong together: give both, or neither")
+        watched = None if shadow is None or shadow_budget is None else Shadow(shadow, shadow_budget)
         serve_plan(
             run,
             host=host,

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
@@ -189,6 +190,25 @@ def test_the_budget_is_never_overrun_and_that_nothing_is_watched_is_said_once(
     assert [record.message for record in caplog.records if "budget of shadowing" in record.message] == [
         "the budget of shadowing, $0.1, has no room: nothing is watched"
     ]
+
+
+def test_a_spent_budget_leaves_no_sample_of_what_cannot_differ(house: House, ask: Any) -> None:
+    """Handed-over requests would be free to watch, and would hide the others."""
+    client = house.open(off_by(1), Shadow(1.0, 0.0), answerer=Cascade(SMALL, LARGE)).gateway.client()
+    ask(client, "what is 4")
+    page = house.page
+    assert (page["disagreement"]["n"], page["shadow"]["missed"]) == (0, 1)
+
+
+def test_a_shadow_that_was_under_way_in_a_crash_counts_at_its_bound(house: House, ask: Any) -> None:
+    client = house.open(off_by(1), large_is=Patient).gateway.client()
+    ask(client, "what is 4")
+    kept = 0.0
+    for _ in range(1000):
+        kept = kept or house.notes.read().get("dollars", 0.0) or time.sleep(0.01) or 0.0
+    assert 0.05 < kept < 0.2, "64 tokens to be written, and the prompt"
+    house.engines["fake/large"].let.set()
+    assert 0 < house.page["shadow"]["dollars"] < kept
 
 
 def test_a_broken_promise_is_said_once_and_a_restart_goes_on_where_it_stopped(

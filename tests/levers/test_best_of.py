@@ -75,10 +75,11 @@ def test_the_same_words_are_verified_once_also_across_batches() -> None:
 
 
 def test_the_same_text_with_other_tool_calls_is_another_candidate() -> None:
-    one, two = (Answer("", (ToolCall("f", arguments),), final=arguments) for arguments in ("{}", "[]"))
-    bench = Bench([one, two], {"": 0.5})
-    best(BestOf(SMALL, 2, JUDGE), bench)
-    assert len(bench.shown) == 2
+    calls = [("{}", "id1"), ("[]", "id2"), ("{}", "id3")]
+    draws = [Answer("", (ToolCall("f", arguments, one),), final=arguments) for arguments, one in calls]
+    bench = Bench(list(draws), {"": 0.5})
+    best(BestOf(SMALL, 3, JUDGE), bench)
+    assert len(bench.shown) == 2, "ids are chance, arguments are not"
 
 
 def test_draws_of_equal_finals_add_their_weight() -> None:

@@ -151,31 +151,33 @@ class Watching:
         """The large model's answer; None when it failed or the budget has no room.
 
         Where the plan asked the large model the same for this very request, that is its answer: as in the
-        study, where such a call is one call.
+        study, where such a call is one call. The budget is looked at first all the same, or an empty one
+        would leave only requests on which the two cannot differ.
         """
         bound = 0.0
 
         def recorded(effect: Any) -> Answer | Failure:
             nonlocal bound
             lane = self.driver.lane(effect.answerer)
-            call = self.notes.find(lane.key(effect.request))
-            if call is not None and call.started >= began:
-                return msgspec.json.decode(call.result, type=Answer)
             bound += lane.engine.bound(effect.request).dollars or 0.0
-            return Failure("cancelled", "not asked yet")
+            call = self.notes.find(lane.key(effect.request))
+            if call is None or call.started < began:
+                return Failure("cancelled", "not asked yet")
+            return msgspec.json.decode(call.result, type=Answer)
 
         known = play(self.large, request, recorded)
-        if isinstance(known, Answer):
-            return known
         if self.dollars + self._reserved + bound > self.shadow.dollars:
             self._say_spent()
             return None
+        if isinstance(known, Answer):
+            return known
         self._reserved += bound
         try:
+            await self._keep()  # a crash from here on counts the call at its bound
             trail = await self.driver.answer(self.large, request)
+            self.dollars += trail.spend.dollars or 0.0
         finally:
             self._reserved -= bound
-        self.dollars += trail.spend.dollars or 0.0
         return trail.result if isinstance(trail.result, Answer) else None
 
     def _ended(self, task: asyncio.Task[None]) -> None:
@@ -196,7 +198,7 @@ class Watching:
                 {
                     "disagreement": self.disagreement.state,
                     "loss": self.loss.state,
-                    "dollars": self.dollars,
+                    "dollars": self.dollars + self._reserved,
                     "missed": self.missed,
                     "unlabelled": self.unlabelled,
                 }

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from underdog.answerer import Answer, Answerer, Ask, Failure, Request, Steps, ask_all, canonical
 from underdog.errors import StudyError
-from underdog.levers.candidate import said, shown
+from underdog.levers.candidate import said, shown, worded
 from underdog.levers.vote import answered, batches, plurality
 
 Verdicts = dict[bytes, float | None]
@@ -97,7 +97,7 @@ def verified(
     """One verdict a candidate, None where there is none; `known` holds those had before and takes the new."""
     if verifier is None:
         return [_verdict(answer) for answer in answers]
-    keys = [canonical(said(answer)) for answer in answers]
+    keys = [canonical(worded(said(answer))) for answer in answers]  # ids of tool calls differ by chance
     fresh = {key: answer for key, answer in zip(keys, answers, strict=True) if key not in known}
     if fresh:
         replies = yield from ask_all([Ask(verifier, shown(request, answer)) for answer in fresh.values()])

@@ -55,7 +55,8 @@ def maker_from(body: Mapping[str, Any], where: str) -> Maker:
             hint = f"; did you mean {close[0]!r}?" if close else ""
             raise StudyError(f"{where}: {name} has no setting {key!r} (known: {', '.join(known)}){hint}")
     try:
-        made: Maker = msgspec.convert(settings, kind)
+        # YAML reads 1e-3 as a text.
+        made: Maker = msgspec.convert(settings, kind, strict=False)
     except msgspec.ValidationError as error:
         raise StudyError(f"{where}: {name}: {error}") from None
     return made

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from underdog.retrieval.terms import Numbers, terms
+from underdog.retrieval.terms import number, terms
 from underdog.statistics.vectors import Floats, Ints
 
 K1, B = 1.2, 0.75
@@ -39,13 +39,13 @@ class Bm25:
     @classmethod
     def fit(cls, texts: Sequence[str], k1: float = K1, b: float = B) -> Bm25:
         """The index of texts."""
-        known = Numbers()
-        lists = [[known[term] for term in terms(text)] for text in texts]
+        met = _Met()
+        lists = [[met[term] for term in terms(text)] for text in texts]
         lengths = np.fromiter(map(len, lists), dtype=np.int64, count=len(lists))
         every = np.fromiter(chain.from_iterable(lists), dtype=np.int64, count=int(lengths.sum()))
-        numbers, ranks = np.unique(every, return_inverse=True)
+        numbers, order = np.unique(np.fromiter(map(number, met), np.int64, len(met)), return_inverse=True)
         owners = np.repeat(np.arange(len(lists)), lengths)
-        pairs, times = np.unique(ranks * max(len(lists), 1) + owners, return_counts=True)
+        pairs, times = np.unique(order[every] * max(len(lists), 1) + owners, return_counts=True)
         of, places = np.divmod(pairs, max(len(lists), 1))
         spread = np.bincount(of, minlength=len(numbers))
         idf = np.log1p((len(lists) - spread + 0.5) / (spread + 0.5))
@@ -82,11 +82,17 @@ class Bm25:
     def scores(self, query: str) -> Floats:
         """Every text's score for a query, shape (count,); 0 where they have no term in common."""
         made = np.zeros(self.count)
-        asked = Numbers()
-        for term in terms(query):
-            number = asked[term]
-            at = int(np.searchsorted(self.numbers, number))
-            if at < len(self.numbers) and self.numbers[at] == number:
+        for wanted in map(number, terms(query)):
+            at = int(np.searchsorted(self.numbers, wanted))
+            if at < len(self.numbers) and self.numbers[at] == wanted:
                 inside = slice(self.starts[at], self.starts[at + 1])
                 made[self.places[inside]] += self.weights[inside]
         return made
+
+
+class _Met(dict[str, int]):
+    """Terms in the order in which they were first met, each with its place in it."""
+
+    def __missing__(self, term: str) -> int:
+        place = self[term] = len(self)
+        return place

@@ -22,13 +22,10 @@ def terms(text: str) -> list[str]:
     return _TERM.findall(text.casefold())
 
 
-class Numbers(dict[str, int]):
-    """Terms' numbers: 64 bits of a hash, so that there is no vocabulary to keep; each is computed once.
+def number(term: str) -> int:
+    """A term as 64 bits of a hash, so that there is no vocabulary to keep.
 
     Among a million terms the chance that any two share one is 3e-8.
     """
-
-    def __missing__(self, term: str) -> int:
-        hashed = blake2b(term.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-        number = self[term] = int.from_bytes(hashed, "little", signed=True)
-        return number
+    hashed = blake2b(term.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(hashed, "little", signed=True)
