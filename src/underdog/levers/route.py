@@ -12,7 +12,7 @@ from typing import Any
 
 from underdog.answerer import Answerer, Ask, Request, Steps, Tool, act
 from underdog.errors import StudyError
-from underdog.routing.lesson import Lesson
+from underdog.routing.experience import Experience
 from underdog.routing.policy import Policy
 from underdog.routing.stored import Stored
 
@@ -55,13 +55,13 @@ class Route:
         """Whose outcomes a router is fitted on."""
         return self.members
 
-    def fit_on(self, lesson: Lesson) -> Route:
-        """The lever with the router that the lesson speaks for.
+    def fit_on(self, experience: Experience) -> Route:
+        """The lever with the router that the experience speaks for.
 
         Raises:
             Declined: it speaks for none.
         """
-        return replace(self, router=Stored.of(lesson.policy))
+        return replace(self, router=Stored.of(experience.policy))
 
     def steps(self, request: Request) -> Steps:
         if self.router is None:
