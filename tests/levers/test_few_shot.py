@@ -14,7 +14,7 @@ from underdog.example import Example
 from underdog.levers import FewShot, Retrieve
 from underdog.plan import Plan, load_plan
 from underdog.retrieval.index import Index
-from underdog.routing.lesson import Lesson
+from underdog.routing.experience import Experience
 from underdog.routing.table import OutcomeTable
 
 SMALL = Model("fake/small")
@@ -152,7 +152,7 @@ def test_a_plan_holds_the_pool_and_shows_the_same_when_loaded(tmp_path) -> None:
 # A teacher's own answers
 
 
-def lesson(scores, texts, questions=None) -> Lesson:
+def lesson(scores, texts, questions=None) -> Experience:
     """What a teacher and the inner answerer did on as many examples; only the teacher's column matters."""
     n = len(scores)
     cells = np.column_stack([scores, np.zeros(n)])
@@ -166,7 +166,7 @@ def lesson(scores, texts, questions=None) -> Lesson:
         costs=np.ones((n, 2)),
         answers=((None,) * n,) * 2,
     )
-    return Lesson(table, np.ones((n, 2)), np.ones((n, 2)), texts=(tuple(texts), (None,) * n))
+    return Experience(table, np.ones((n, 2)), np.ones((n, 2)), texts=(tuple(texts), (None,) * n))
 
 
 def test_a_teachers_right_answers_are_shown_with_their_steps_and_the_teacher_is_needed_no_more() -> None:

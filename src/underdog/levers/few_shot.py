@@ -21,7 +21,7 @@ from underdog.example import Example
 from underdog.levers.asked import asked_text
 from underdog.levers.retrieve import SEARCH
 from underdog.retrieval.index import Index
-from underdog.routing.lesson import Lesson
+from underdog.routing.experience import Experience
 from underdog.stored import Stored
 
 Written: TypeAlias = Callable[[Example], str | None]
@@ -112,14 +112,14 @@ class FewShot:
             )
         return self._showing(pairs)
 
-    def fit_on(self, lesson: Lesson) -> FewShot:
+    def fit_on(self, experience: Experience) -> FewShot:
         """The same lever with its teacher's right answers as demonstrations, and without the teacher.
 
         Raises:
             Declined: fewer of them than `k`.
             StudyError: all of them are the same where labels are to be shuffled.
         """
-        table, said = lesson.table, lesson.texts[0]
+        table, said = experience.table, experience.texts[0]
         right = (
             (question, text)
             for question, text, score in zip(table.questions, said, table.scores[:, 0], strict=True)
