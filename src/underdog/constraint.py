@@ -72,7 +72,8 @@ def _formats(request: Request) -> Iterator[Constraint]:
     kind = body.get("type", "text")
     if kind == "json_schema":
         inside = body.get("json_schema")
-        yield Constraint("json", inside.get("schema") if isinstance(inside, Mapping) else None, "json_schema")
+        schema = inside.get("schema") if isinstance(inside, Mapping) else None
+        yield Constraint("json", schema, "response_format.json_schema")
     elif kind == "json_object":
         yield Constraint("json", body.get("schema", ANY_OBJECT), "response_format")
     elif kind != "text":
