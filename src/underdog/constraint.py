@@ -6,7 +6,7 @@ the same four things; here they become one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -65,6 +65,23 @@ def unconstrained(request: Request) -> Request:
     """The request without any demand on the form of its answer."""
     extra = {name: value for name, value in request.extra.items() if name not in FIELDS}
     return replace(request, response_format=None, extra=extra)
+
+
+def call_schema(functions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A JSON schema of one call, `{"name": ..., "arguments": ...}`, of one of these functions as declared."""
+    calls = [
+        {
+            "type": "object",
+            "properties": {
+                "name": {"const": function.get("name")},
+                "arguments": function.get("parameters") or ANY_OBJECT,
+            },
+            "required": ["name", "arguments"],
+            "additionalProperties": False,
+        }
+        for function in functions
+    ]
+    return calls[0] if len(calls) == 1 else {"anyOf": calls}
 
 
 def _formats(request: Request) -> Iterator[Constraint]:
