@@ -27,7 +27,8 @@ from underdog.task import Task
 from underdog.tiny import searched, worlds
 from underdog.tiny.worlds import arithmetic
 
-LINES = {"stepped arithmetic": arithmetic.STEPPED[0]}
+STEPS = arithmetic.STEPPED[0]
+LINES = {"stepped arithmetic": STEPS}
 """Worlds asked in another manner than their own: the system line that asks for it."""
 WORLDS = ("countdown", "stepped arithmetic", "arithmetic", "passage")
 SEARCHED = ("countdown",)
@@ -73,6 +74,8 @@ async def measured(name: str, task: Task, seed: int, store: Path) -> Mapping[str
             bench = Bench(task, driver, bank)
             small, large = (_asked(name, Model(f"tiny/{one}"), task) for one in ("small", "large"))
             plain = {"small, greedy": small, "large, greedy": large}
+            if name == "arithmetic":
+                plain["small, greedy, writing the steps"] = Prompt(small, system=STEPS)
             for arm, answerer in plain.items():  # loading two at once is not safe in transformers
                 await bench.measure({arm: answerer}, test[:1], "load")
             spending = searched.arms(small, name) if name in SEARCHED else searched.votes(small)
