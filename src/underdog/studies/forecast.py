@@ -102,7 +102,7 @@ def forecast(task: Task, work: Sequence[Work], driver: Driver, pace: Pace, repea
     least = most = banked = 0.0
     spend, seconds = Spend(), 0.0
     timed = True
-    for one in work:
+    for one in _showing(task, work):
         shown = one.examples[:_PLAYED]
         if not shown:
             continue
@@ -139,8 +139,7 @@ def _dearest(task: Task, work: Work, shown: Sequence[Example], repeats: int) -> 
 
 
 def _play(task: Task, arms: Mapping[str, Answerer], examples: Sequence[Example], repeats: int) -> _Played:
-    played, longest = _Played(set(), set(), {}), _longest(task)
-    arms = {name: changed(arm, longest) for name, arm in arms.items()}
+    played = _Played(set(), set(), {})
     for example in examples:
         root = example.request(task.sampling)
         requests = [root.drawn(r) if r else root for r in range(repeats)]
@@ -183,8 +182,8 @@ def _anybody(answerer: Answerer) -> Answerer:
     return Panel(answerer.members) if isinstance(answerer, Route) and answerer.unfitted else answerer
 
 
-def _longest(task: Task) -> Callable[[Answerer], Answerer]:
-    """Which demonstrations a lever will show is known when it is fitted: until then the longest may be."""
+def _showing(task: Task, work: Sequence[Work]) -> list[Work]:
+    """The work with the longest demonstrations in place of those that are not drawn yet: any may be."""
     taught = [demonstration(one, task.written) for name in ("fit", "tune") for one in task.split(name)]
     pairs = sorted(filter(None, taught), key=lambda pair: len(pair[0]) + len(pair[1]), reverse=True)
 
@@ -193,7 +192,10 @@ def _longest(task: Task) -> Callable[[Answerer], Answerer]:
             return part
         return replace(part, demonstrations=tuple(pairs[: part.k]), teacher=None)
 
-    return shown
+    def drawn(arms: Mapping[str, Answerer]) -> dict[str, Answerer]:
+        return {name: changed(arm, shown) for name, arm in arms.items()}
+
+    return [replace(one, arms=drawn(one.arms), one_of=drawn(one.one_of)) for one in work]
 
 
 def _scaled(spend: Spend, factor: float) -> Spend:
