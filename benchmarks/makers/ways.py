@@ -1,6 +1,7 @@
-"""One way of training for some steps, in this process: `python -m benchmarks.makers.ways sft "plain TRL" 100 DIR`.
+"""One way of training for some steps: `python -m benchmarks.makers.ways sft "plain TRL" 100 DIR`.
 
-Prints a line of JSON: CPU and wall seconds of the steps, and the peak of memory in MiB. `speed.py` runs it.
+Prints a line of JSON: CPU and wall seconds of building and training, and the peak of memory in MiB.
+`speed.py` runs it.
 """
 
 from __future__ import annotations
@@ -80,16 +81,16 @@ def plain_trl(trainer: str, steps: int, folder: Path) -> Callable[[], object]:
     """TRL's trainer alone, told the same; for GRPO with its own generation and a plain reward function."""
     taught = lesson(trainer, steps)
     course = Course(taught, taught.settings, ONE, folder, 0, lambda step, path: None)  # type: ignore[arg-type,return-value]
-    built = own_rollouts(taught, course) if trainer == "grpo" else taught.trainer(ONE, course._common())
 
     def run() -> object:
-        built.train()
-        return None
+        common = course._common()
+        built = own_rollouts(taught, common) if trainer == "grpo" else taught.trainer(ONE, common)
+        return built.train()
 
     return run
 
 
-def own_rollouts(taught: Rewarded, course: Course) -> Any:
+def own_rollouts(taught: Rewarded, common: dict[str, Any]) -> Any:
     """GRPOTrainer as TRL's guide has it: prompts as texts, answers by `generate`."""
     from datasets import Dataset
     from trl import GRPOConfig, GRPOTrainer
@@ -107,7 +108,7 @@ def own_rollouts(taught: Rewarded, course: Course) -> Any:
         return [2 * (one.right or 0.0) + one.form for one in taught.earned(written)]
 
     arguments = GRPOConfig(
-        **course._common(),
+        **common,
         num_generations=settings.group,
         max_completion_length=taught.requests[0].sampling.max_tokens,
         temperature=settings.temperature,
@@ -130,19 +131,17 @@ def plain_loop(trainer: str, steps: int, folder: Path) -> Callable[[], object]:
     import torch
 
     taught = lesson(trainer, steps)
-    tokenizer = taught._pen.tokenizer
-    model = peft.get_peft_model(
-        weights_of(taught.checkpoint, taught.settings, tokenizer), lora(taught.settings, ONE)
-    )
-    optimizer = torch.optim.AdamW((p for p in model.parameters() if p.requires_grad), lr=ONE.rate)
-    batch, rows, order = taught.settings.batch, taught._rows, taught._order
+    tokenizer, batch = taught._pen.tokenizer, taught.settings.batch
 
     def padded(values: list[list[int]], fill: int) -> Any:
         width = max(map(len, values))
         return torch.tensor([row + [fill] * (width - len(row)) for row in values])
 
     def run() -> object:
-        model.train()
+        rows, order = taught._rows, taught._order
+        base = weights_of(taught.checkpoint, taught.settings, tokenizer)
+        model = peft.get_peft_model(base, lora(taught.settings, ONE)).train()
+        optimizer = torch.optim.AdamW((p for p in model.parameters() if p.requires_grad), lr=ONE.rate)
         for step in range(steps):
             part = [rows[index] for index in order[step * batch : (step + 1) * batch]]
             ids = padded([row["input_ids"] for row in part], tokenizer.pad_token_id)

@@ -135,7 +135,7 @@ async def compared(made: Made, spec: Spec, bench: Bench) -> Made:
 
 
 def untrained(spec: Spec, made: Made) -> dict[str, Answerer]:
-    """For preferences, what no training brings: the untouched model held to the task's form, if it has one."""
+    """For preferences, a control without training: the untouched model, held to the task's form if any."""
     reading = spec.task.reading
     if made.recipe["maker"] != "dpo":
         return {}
