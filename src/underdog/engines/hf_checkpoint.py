@@ -44,10 +44,10 @@ class Checkpoint:
     dtype: str | None = None
 
     def source(self) -> Source:
-        return _source(self.name, self.revision, "config.json")
+        return source_of(self.name, self.revision, "config.json")
 
     def adapter_source(self) -> Source | None:
-        return _source(self.adapter, None, "adapter_config.json") if self.adapter else None
+        return source_of(self.adapter, None, "adapter_config.json") if self.adapter else None
 
     def fingerprint(self) -> str:
         """Identity of the weights, the adapter and the asked dtype ("auto" when none was asked)."""
@@ -197,7 +197,12 @@ def need(package: str) -> Any:
         ) from error
 
 
-def _source(name: str, revision: str | None, wanted: str) -> Source:
+def source_of(name: str, revision: str | None, wanted: str) -> Source:
+    """The folder or hub id of this name, which must hold the file `wanted`.
+
+    Raises:
+        ConfigError: it does not, or there is no such folder and the hub gives none.
+    """
     folder = Path(name).expanduser()
     if folder.is_dir():
         if not (folder / wanted).exists():

@@ -91,9 +91,8 @@ def load_classifier(source: Source) -> Any:
         classifies = any("SequenceClassification" in kind for kind in kinds)
         if config.num_labels != 1 or not classifies:
             raise ConfigError(
-                f"checkpoint {source.name!r} is no reward model: one is a sequence classifier with one label; "
-                f"this is "
-                f"{', '.join(kinds) or 'nothing named'} with {config.num_labels}"
+                f"checkpoint {source.name!r} is no reward model: one is a sequence classifier with one label; this "
+                f"is {', '.join(kinds) or 'nothing named'} with {config.num_labels}"
             )
         with loading():
             model = transformers.AutoModelForSequenceClassification.from_pretrained(source.name, **where)
