@@ -1,6 +1,6 @@
 """The latent query on facts, beside its five controls: does the large model's vector carry the answer?
 
-Questions about entities that no training question names, 500 a seed, greedy. The query is compared pairwise
+Questions about entities that no training question names, greedy. The query is compared pairwise
 with itself given zeros or another question's answer, with the same training into a large model of random
 weights, and with LoRA on the small model, learning from gold or from what the large model answered. A linear
 probe on the large model's state at the query, fitted on the training questions, says what can be read there.
@@ -8,10 +8,10 @@ probe on the large model's state at the query, fitted on the training questions,
 
 from __future__ import annotations
 
-import sys
+import argparse
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import peft
@@ -28,8 +28,6 @@ from underdog.makers.rows import Row, batches, padded, rows
 from underdog.statistics import paired_difference, wilson
 from underdog.tiny import worlds
 
-ITEMS, LEARNED = 500, 800
-SEEDS = (1, 2, 3)
 WORLD = worlds.world("recall")
 SMALL, LARGE = (Checkpoint(str(tiny.path(name))) for name in ("small", "large"))
 
@@ -57,13 +55,30 @@ def lora(learned: Sequence[Row], how: Query) -> Any:
     return model.merge_and_unload()
 
 
-def measured(seed: int, how: Query) -> tuple[dict[str, list[float]], dict[str, float]]:
+@dataclass(frozen=True)
+class Size:
+    """How much is asked: questions to judge on, to learn from, and steps of 16."""
+
+    items: int = 500
+    learned: int = 800
+    steps: int = 300
+
+
+class Told(dict[str, list[float]]):
+    """Marks by arm; each arm is said as it comes."""
+
+    def __setitem__(self, name: str, marks: list[float]) -> None:
+        print(f"{name}: {sum(marks):g} of {len(marks)}", flush=True)
+        super().__setitem__(name, marks)
+
+
+def measured(seed: int, how: Query, size: Size) -> tuple[dict[str, list[float]], dict[str, float]]:
     """Every arm's marks on one seed's questions, and facts about the query."""
     tokenizer = load_tokenizer(SMALL.source())
-    asked, items = WORLD.examples("fit", LEARNED, seed), WORLD.examples("test", ITEMS, seed)
+    asked, items = WORLD.examples("fit", size.learned, seed), WORLD.examples("test", size.items, seed)
     learned, unseen = (rows(each, lambda one: str(one.target), tokenizer, 256) for each in (asked, items))
     prompts, fits = ([row.ids[: row.start] for row in each] for each in (unseen, learned))
-    found: dict[str, list[float]] = {}
+    found = Told()
     large = opened(LARGE).model.float()
     found["small alone"] = marks(items, greedy(opened(SMALL).model.float(), tokenizer, prompts))
     found["large alone"] = marks(items, greedy(large, tokenizer, prompts))
@@ -78,7 +93,8 @@ def measured(seed: int, how: Query) -> tuple[dict[str, list[float]], dict[str, f
         with asking(composed, what):  # type: ignore[arg-type]
             found[name] = marks(items, greedy(composed, tokenizer, marked))
     probes = {of: probed(composed, learned, unseen, of) for of in ("large", "small")}
-    found |= {f"linear probe on the {of} model's state": [float(one) for one in probes[of]] for of in probes}
+    for of, seen in probes.items():
+        found[f"linear probe on the {of} model's state"] = [float(one) for one in seen]
     blind = compose(SMALL, LARGE, how, random_large=True)
     train(blind, learned, how)
     found["large model of random weights"] = marks(items, greedy(blind, tokenizer, marked))
@@ -91,15 +107,15 @@ def measured(seed: int, how: Query) -> tuple[dict[str, list[float]], dict[str, f
     return found, facts
 
 
-def tables(steps: int, seeds: tuple[int, ...] = SEEDS) -> list[Table]:
+def tables(size: Size, seeds: Sequence[int]) -> list[Table]:
     """A row for each arm and seed, against the latent query of that seed."""
     torch.set_num_threads(1)
     found = Table(
-        f"Latent query on tiny/recall: {ITEMS} questions a seed, {LEARNED} learned in {steps} steps of 16",
+        f"Latent query on tiny/recall: {size.items} questions, {size.learned} learned, {size.steps} steps",
         ("seed", "arm", "right, %", "query minus arm, points", "p"),
     )
     for seed in seeds:
-        arms, facts = measured(seed, Query(steps=steps, batch=16, rate=2e-3, seed=seed))
+        arms, facts = measured(seed, Query(steps=size.steps, batch=16, rate=2e-3, seed=seed), size)
         for name, right in arms.items():
             share, apart = wilson(int(sum(right)), len(right)), paired_difference(arms["latent query"], right)
             itself = name == "latent query"
@@ -117,6 +133,17 @@ def _points(value: float | None, low: float | None, high: float | None, sign: st
     return f"{100 * value:{sign}.1f} [{100 * low:{sign}.1f}, {100 * high:{sign}.1f}]"
 
 
-if __name__ == "__main__":
-    for table in tables(int(sys.argv[1])):
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.makers.query", description=__doc__)
+    for field in fields(Size):
+        parser.add_argument(f"--{field.name}", type=int, default=field.default)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    asked = vars(parser.parse_args())
+    seeds = asked.pop("seeds")
+    for table in tables(Size(**asked), seeds):
         print(table.text())
+
+
+if __name__ == "__main__":
+    main()

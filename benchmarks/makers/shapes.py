@@ -98,17 +98,9 @@ def table(lines: Sequence[dict[str, Any]], folder: Path) -> Table:
     found = Table(
         f"Shapes at equal parameters and tokens: {ITEMS} items of each of {', '.join(WORLDS)}",
         (
-            "budget",
-            "seed",
-            "arm",
-            "layers x width",
-            "parameters",
-            "MFLOPs a token",
-            "ms a token",
-            "held-out loss",
-        )
-        + tuple(f"{world}, %" for world in WORLDS)
-        + ("deep minus balanced, points",),
+            *("budget", "seed", "arm", "layers x width", "parameters", "MFLOPs a token", "ms a token"),
+            *("held-out loss", *(f"{world}, %" for world in WORLDS), "deep minus balanced, points"),
+        ),
     )
     seconds = seconds_per_token([folder / _named(one) for one in lines])
     balanced = {(one["budget"], one["seed"]): one["marks"] for one in lines if one["name"] == "balanced"}

@@ -131,7 +131,7 @@ def load(checkpoint: Checkpoint, tokenizer: Any, device: str | None) -> Loaded:
     model = _placed(model, device, checkpoint.dtype)
     adapter = checkpoint.adapter_source()
     if adapter is not None:
-        model = _with_adapter(model, adapter)
+        model = with_adapter(model, adapter)
     model.eval().requires_grad_(False)
     return Loaded(
         model,
@@ -156,7 +156,12 @@ def _placed(model: Any, device: str, dtype: str | None) -> Any:
     return module.to(model, device)
 
 
-def _with_adapter(model: Any, adapter: Source) -> Any:
+def with_adapter(model: Any, adapter: Source) -> Any:
+    """The model with an adapter: merged in float32, beside the weights otherwise.
+
+    Raises:
+        ConfigError: the adapter cannot be read, does not fit, or is none of weights.
+    """
     peft, torch = need("peft"), need("torch")
     try:
         with warnings.catch_warnings():

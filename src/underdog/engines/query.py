@@ -100,7 +100,7 @@ class QueryEngine(HuggingFaceEngine):
 
     def _parent(self, bind: Callable[[Model], Any], name: str, identity: str) -> Checkpoint:
         engine = bind(Model(name))
-        if not isinstance(engine, HuggingFaceEngine):
+        if type(engine) is not HuggingFaceEngine:
             raise ConfigError(f"{self.folder.name}: the parent {name!r} must be a local checkpoint")
         found = engine.checkpoint.source().identity
         if found != identity:
@@ -130,7 +130,7 @@ class QueryEngine(HuggingFaceEngine):
             composed.restore(self.folder)
         except (OSError, ValueError, RuntimeError) as error:
             raise ConfigError(f"{self.folder.name}: {str(error).splitlines()[0]}: train it again") from error
-        composed.to(loaded.model.device).eval().requires_grad_(False)
+        composed.to(loaded.model.device, loaded.model.dtype).eval().requires_grad_(False)
         self._query_flops = flops_of_a_query(large, self.composition.layer)
         self._loaded = replace(loaded, model=composed)
         if loaded.device == "cpu":

@@ -116,7 +116,7 @@ class Place:
 
 
 def compose(small: Checkpoint, large: Checkpoint, how: Query, *, random_large: bool = False) -> Any:
-    """Both models in memory with new ways between them; `random_large` is a control: the same shape, untrained.
+    """Both models in memory with new ways between them; `random_large`: a control of untrained weights.
 
     Raises:
         ConfigError: one cannot be read.
@@ -261,7 +261,7 @@ def overhead(composed: Any, learned: Sequence[Row]) -> float:
 
 
 def probed(composed: Any, learned: Sequence[Row], unseen: Sequence[Row], of: str = "large") -> list[bool]:
-    """Whether a linear probe reads each unseen row's answer off the large model's state, or the small one's.
+    """Whether a linear probe reads each unseen row's answer off the large or the small model's state.
 
     Ridge regression on one-hot answers, fitted on `learned`; an answer that was never learned counts as wrong.
     """
