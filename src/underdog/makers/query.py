@@ -263,7 +263,7 @@ def overhead(composed: Any, learned: Sequence[Row]) -> float:
 def probed(composed: Any, learned: Sequence[Row], unseen: Sequence[Row], of: str = "large") -> list[bool]:
     """Whether a linear probe reads each unseen row's answer off the large or the small model's state.
 
-    Ridge regression on one-hot answers, fitted on `learned`; an answer that was never learned counts as wrong.
+    Ridge regression on one-hot answers, fitted on `learned`; an answer never learned counts as wrong.
     """
     torch = need("torch")
 
