@@ -22,15 +22,16 @@ SOURCE = ROOT / "src"
 
 # A room is a module or folder of the package; it imports itself and rooms named before it, never one after.
 ORDER = (
-    *("trial", "errors", "answerer", "statistics"),
-    *("budget", "logprobs", "endpoint", "example", "reading"),
-    *("scorers", "data", "routing", "levers", "task", "proof", "tiny"),
+    *("trial", "errors", "stored", "answerer", "statistics"),
+    *("budget", "constraint", "logprobs", "endpoint", "toolserver", "example", "reading"),
+    *("scorers", "data", "routing", "retrieval", "solvers", "levers", "task", "proof", "tiny"),
     *("plan", "store", "wire", "config", "prices", "terms", "engines", "acts"),
     *("lane", "drive"),
     "makers",
     *("studies", "tiny.table", "tiny.diagnosed"),
     *("report", "gateway", "labelling"),
-    *("checking", "studying", "comparing", "explaining", "advising", "diagnosing"),
+    *("embedding", "checking", "indexing", "studying", "comparing", "explaining", "advising", "diagnosing"),
+    "tuning",
     "cli",
 )
 # What the order alone would allow, and still must not be: (room, rooms it never reaches, also indirectly).

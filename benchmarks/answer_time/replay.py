@@ -1,4 +1,4 @@
-"""Levers played over recorded answers: what each would have answered, how that scores, how many calls it made.
+"""Levers played over recorded answers: what each would have answered, how that scores, what calls it made.
 
 The lever's own `steps` run; only the models are replaced by what they once said. The recorded data lie beside
 the repository (shared/data); each folder's README says where they come from and under which licence.

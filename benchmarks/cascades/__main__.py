@@ -2,6 +2,7 @@
 false.
 
     python -m benchmarks.cascades                     # everything; about an hour on two cores
+    python -m benchmarks.cascades --only curves       # two minutes
     python -m benchmarks.cascades --splits 100 --only promises
 
 Run from the repository's root; the recorded pairs need `../shared/data`. Same seed, same tables.

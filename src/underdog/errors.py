@@ -4,6 +4,7 @@
     ├── UserError            the user can mend it; the command line prints its sentence and exits 2
     │   ├── DataError        a line of data is not what its task says
     │   ├── StudyError       a study file or its Python twin asks for what cannot be done
+    │   │   └── Declined     fitting found that a lever is not worth having; the sentence says why
     │   ├── ConfigError      an endpoint alias, key or address is missing or malformed
     │   └── StoreError       a store is corrupt, full, locked by another run or of another version
     ├── BudgetSpent          the next call could overrun the budget; nothing was sent
@@ -33,6 +34,10 @@ class DataError(UserError):
 
 class StudyError(UserError):
     """A study asks for what cannot be done."""
+
+
+class Declined(StudyError):
+    """What there is to learn from does not speak for the lever; a study leaves it out and says so."""
 
 
 class ConfigError(UserError):

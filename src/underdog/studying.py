@@ -55,6 +55,7 @@ class Asked:
     out: Path | None = None
     store: Path | None = None
     allow_code: bool = False
+    undiagnosed: bool = False
 
 
 def conduct(asked: Asked) -> int:
@@ -76,7 +77,7 @@ def conduct(asked: Asked) -> int:
         fresh=asked.fresh,
         consent=consent,
         progress=watch,
-        advice=advice_in(folder, spec.digest),
+        advice=() if asked.undiagnosed else advice_in(folder, spec.digest),
         allow_code=asked.allow_code,
     )
     result = carried_out(run(spec, settings), watch, asked.fresh)

@@ -18,7 +18,7 @@ pytest.importorskip("llguidance", reason="needs the [local] extra")
 
 from underdog import tiny  # noqa: E402
 from underdog.answerer import Answer, Failure, Request, Sampling, ToolCall  # noqa: E402
-from underdog.engines.constraint import Constraint  # noqa: E402
+from underdog.constraint import Constraint  # noqa: E402
 from underdog.engines.huggingface import HuggingFaceEngine  # noqa: E402
 from underdog.levers.candidate import GO_ON, continued  # noqa: E402
 from underdog.reading.json_text import MISSING, parse  # noqa: E402

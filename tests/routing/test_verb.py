@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 from tests.routing.worlds import noise, specialists
 from typer.testing import CliRunner
 
+import underdog
+from underdog.advising import outcomes_at
 from underdog.cli import app
 from underdog.routing import OutcomeTable, load_policy
 from underdog.store import Store
+
+LABELS = ("refund", "bug")
 
 
 def written(table: OutcomeTable, path):
@@ -27,6 +32,70 @@ def written(table: OutcomeTable, path):
     ]
     path.write_text("\n".join(map(json.dumps, rows)))
     return str(path)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The folder of a study in which small knows half of the tickets, at a twentieth of large's price."""
+    folder = tmp_path_factory.mktemp("study")
+    texts = ["refund the order", "crash at start"]
+    rows = [
+        {"id": f"t{i}", "group": f"g{i}", "text": f"{texts[i % 2]} {i} {name}", "label": name}
+        for i, name in enumerate(LABELS * 450)
+    ]
+    (folder / "t.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    task = {
+        "data": str(folder / "t.jsonl"),
+        "id": "id",
+        "group": "group",
+        "input": "{{ text }}",
+        "target": "label",
+        "score": "label",
+        "read": {"rule": "regex", "pattern": "(refund|bug)$"},
+    }
+    done = underdog.study(
+        task,
+        small="fake/choice:refund|refund",
+        large="fake/echo",
+        levers={"twice": {"lever": "vote", "inner": "small", "n": 2}},
+        settings=underdog.Settings(store=folder / "s.sqlite", folder=folder / "run"),
+        name="tickets",
+    )
+    assert done is not None
+    return folder
+
+
+def test_a_finished_run_is_a_table_of_its_test_split(finished) -> None:
+    """Every model and the plan answered all of it; arms that raced only are left out, and lenient twins."""
+    table = outcomes_at(finished / "run")
+    findings = json.loads((finished / "run" / "findings.json").read_text())
+    assert len(table) == findings["splits"]["test"] and set(table.answerers) == {"small", "large"} | {
+        findings["winner"]
+    }
+    scores = {arm["name"]: arm["score"]["estimate"] for arm in findings["test"]}
+    for name, column in zip(table.answerers, table.scores.T, strict=True):
+        assert column.mean() == pytest.approx(scores[name])
+    assert all(text.split()[-1] in LABELS for text in table.questions)
+    assert set(table.groups) <= {f"g{i}" for i in range(900)} and not np.isnan(table.costs).any()
+
+
+def test_a_run_is_advised_on_like_any_table(finished) -> None:
+    done = run(str(finished / "run"), "--json", "--margin", "0.05")
+    assert done.exit_code == 0, done.output
+    body = json.loads(done.stdout)
+    assert body["ground"]["default"]["about"] == "large"
+    assert body["ground"]["learned"] + body["ground"]["judged"] == len(outcomes_at(finished / "run"))
+
+
+def test_what_holds_no_scores_is_refused_in_one_sentence(finished, tmp_path) -> None:
+    for path, said in (
+        (finished / "s.sqlite", "a store holds calls and not how right they were"),
+        (tmp_path, "`underdog study` writes it when it ends"),
+    ):
+        done = run(str(path))
+        assert done.exit_code == 2 and said in " ".join(done.stderr.split())
+    done = run(str(finished / "run"), "--questions", str(finished / "t.jsonl"))
+    assert done.exit_code == 2 and "a run's folder holds its own questions" in " ".join(done.stderr.split())
 
 
 def run(*words):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import multinomial
 
-from underdog.statistics import Candidate, Certificate, Refusal, certify
+from underdog.statistics import Candidate, Certificate, Refusal, certify, fewest_pairs
 from underdog.statistics.certificate import certifiable, worst_case
 from underdog.statistics.unconditional import noninferiority_bound, noninferiority_p, score_statistic
 
@@ -54,6 +54,16 @@ def test_more_help_and_less_harm_never_raise_the_statistic(
 def test_with_nothing_differing_the_p_is_the_chance_of_no_harm() -> None:
     assert 0.97**120 < noninferiority_p(0, 0, 120, 0.03) < 1.15 * 0.97**120
     assert noninferiority_p(3, 6, 100, 0.03) == 1.0
+
+
+@pytest.mark.parametrize(("margin", "least"), [(0.01, 302), (0.02, 150), (0.05, 60)])
+def test_the_least_number_that_certifies_certifies_and_one_less_does_not(margin: float, least: int) -> None:
+    """Fewer than two Clopper-Pearson bounds take; a refusal without examples names it."""
+    assert fewest_pairs(margin, test="score") == least < fewest_pairs(margin)
+    rulings = [certify([Candidate("same", n, 0, 0)], margin, test="score") for n in (0, least - 1, least)]
+    assert isinstance(rulings[0], Refusal) and rulings[0].needed == least
+    assert f"at least {least}" in rulings[0].reason
+    assert isinstance(rulings[1], Refusal) and isinstance(rulings[2], Certificate)
 
 
 def test_help_counts_in_full_where_clopper_pearson_hardly_counts_it() -> None:

@@ -78,3 +78,17 @@ def test_most_answers_of_llama_8b_on_reasoning_gym_cannot_be_read(tmp_path: Path
     assert isinstance(findings.certificate, Refusal)
     both = found("rg_easy_format", tmp_path)
     assert score(both, "small~lenient") > 2 * score(both, "small")
+
+
+def test_a_ladder_fitted_inside_the_study_is_certified_at_a_quarter_of_the_price(tmp_path: Path) -> None:
+    """Three small models before GPT-4o; test alone is too small to tell, and says so."""
+    findings = found("zeroeval_learned", tmp_path)
+    ladder, large = findings.arm("ladder"), findings.arm("large")
+    assert findings.winner == "ladder" and isinstance(findings.certificate, Certificate)
+    assert findings.certificate.margin == 0.03
+    assert findings.certificate.method == "exact unconditional score test"
+    assert (ladder.cost or 1.0) < 0.3 * (large.cost or 0.0)
+    assert score(findings, "large") - score(findings, "ladder") < 0.03
+    assert {"routed", "any_order"} <= {arm.name for arm in findings.ladder} | set(findings.dropped)
+    assert findings.verdict.kind is Kind.CANNOT_TELL
+    assert findings.calls_sent <= findings.forecast.most_calls

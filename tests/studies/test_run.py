@@ -15,9 +15,10 @@ import underdog
 from underdog.answerer import Failure, Model, Request, play
 from underdog.engines.fake import FakeEngine
 from underdog.errors import BudgetSpent, StudyError
-from underdog.plan import load_plan
+from underdog.plan import load, load_plan
 from underdog.reading import Reading
 from underdog.scorers import Judge
+from underdog.studies.folder import read_trials
 from underdog.studies.run import Result, Settings, run
 from underdog.studies.verdict import Kind
 from underdog.trial import Trial
@@ -43,6 +44,21 @@ def test_a_study_ends_in_a_verdict_a_certificate_and_a_plan(tmp_path: Path, sett
     saved = json.loads((tmp_path / "run" / "findings.json").read_text())
     assert saved["winner"] == findings.winner
     assert saved["verdict"]["paired"]["difference"] == findings.verdict.paired.difference
+
+
+def test_a_plan_keeps_the_large_model_and_how_often_it_answered_otherwise(
+    tmp_path: Path, settings: Settings
+) -> None:
+    """What a gateway watches the plan against, counted on test."""
+    spec = sums_spec(tmp_path, levers={"vote": {"lever": "vote", "inner": "small", "n": 3}})
+    winner = carried_out(spec, settings).findings.winner
+    evidence = load_plan(tmp_path / "run").evidence
+    test = {example.id for example in spec.task.split("test")}
+    trials = [t for t in read_trials(tmp_path / "run") if t.example in test]
+    finals = {name: {t.example: t.final for t in trials if t.answerer == name} for name in (winner, "large")}
+    differing = sum(finals[winner][one] != finals["large"][one] for one in test)
+    assert evidence["disagreement"] == {"differing": differing, "n": len(test)} and differing > 0
+    assert load(evidence["large"]) == spec.read("large")
 
 
 def test_the_splits_of_a_study_do_not_meet(tmp_path: Path, settings: Settings) -> None:

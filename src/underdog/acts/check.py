@@ -26,7 +26,7 @@ class Checker:
         returns a number in [0, 1], a truth value, or one of them and a message.
         """
         offered = {"messages": list(messages), "text": text, "final": final}
-        value = await self._code.run("check", Program(program, digest), offered)
+        value = await self._code.run("given", Program(program, digest), offered)
         return value if isinstance(value, Failure) else verdict_of(value, program)
 
 

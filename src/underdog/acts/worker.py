@@ -7,19 +7,22 @@ CPU time and file size, and leaves the network; these are for accidents, not a w
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import hashlib
 import importlib
 import inspect
 import json
 import os
+import re
 import shutil
 import sys
 import traceback
 from collections.abc import Callable, Mapping
-from functools import cache
+from copy import deepcopy
+from functools import cache, partial
 from types import ModuleType
-from typing import Any, BinaryIO
+from typing import Annotated, Any, BinaryIO, get_type_hints
 
 try:
     import resource
@@ -28,6 +31,7 @@ except ImportError:  # not a POSIX system: the parent's clock is the limit that 
 
 NEW_USER, NEW_NETWORK = 0x10000000, 0x40000000
 FILE_BYTES = 16 << 20
+PLAIN = (bool, int, float, str, type(None))
 CHANGED = "{} is not the file that was named: its content has changed since"
 NETWORK_EVENTS = ("socket.connect", "socket.bind", "socket.getaddrinfo", "socket.gethostby", "socket.send")
 
@@ -173,8 +177,8 @@ def hashed(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:32]
 
 
-def check(function: Callable[..., Any], offered: Mapping[str, Any]) -> Any:
-    """The function called with those of `messages`, `text` and `final` that its signature names."""
+def given(function: Callable[..., Any], offered: Mapping[str, Any]) -> Any:
+    """The function called with those of the arguments on offer that its signature names."""
     wanted = inspect.signature(function).parameters.values()
     if any(one.kind is one.VAR_KEYWORD for one in wanted):
         return function(**offered)
@@ -185,7 +189,75 @@ def check(function: Callable[..., Any], offered: Mapping[str, Any]) -> Any:
     return function(**{one.name: offered[one.name] for one in wanted if one.name in offered})
 
 
-DO: dict[str, Callable[[Callable[..., Any], Mapping[str, Any]], Any]] = {"check": check}
+def describe(function: Callable[..., Any], _: Mapping[str, Any]) -> dict[str, Any]:
+    """What a model is told of a function: its docstring's first paragraph and its parameters' JSON schema."""
+    import msgspec
+
+    shape = parameters_of(function)
+    schema = msgspec.json.schema(shape)
+    definitions = schema.pop("$defs")
+    parameters = definitions.pop(shape.__name__)
+    parameters.pop("title", None)
+    summary = (inspect.getdoc(function) or "").split("\n\n")[0]
+    return {
+        "description": " ".join(summary.split()),
+        "parameters": parameters | ({"$defs": definitions} if definitions else {}),
+    }
+
+
+def call(function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
+    """The function's value for arguments that fit its types, in JSON's terms."""
+    import msgspec
+
+    try:
+        fitting = msgspec.convert(arguments, parameters_of(function))
+    except msgspec.ValidationError as problem:
+        raise Refused(f"the arguments do not fit: {problem}") from None
+    value = function(**{name: getattr(fitting, name) for name in fitting.__struct_fields__})
+    if inspect.iscoroutine(value):
+        value = asyncio.run(value)
+    return msgspec.to_builtins(value, enc_hook=plain)
+
+
+@cache
+def parameters_of(function: Callable[..., Any]) -> Any:
+    """A function's parameters as a type that msgspec checks and describes."""
+    import msgspec
+
+    hints, told_of = get_type_hints(function, include_extras=True), remarks(function)
+    fields: list[Any] = []
+    for one in inspect.signature(function).parameters.values():
+        if one.kind in (one.VAR_POSITIONAL, one.VAR_KEYWORD, one.POSITIONAL_ONLY):
+            raise Refused(f"a tool's parameters must be given by name; got {one}")
+        kind = hints.get(one.name, Any)
+        if one.name in told_of:
+            kind = Annotated[kind, msgspec.Meta(description=told_of[one.name])]
+        if one.default is one.empty:
+            fields.append((one.name, kind))
+        elif isinstance(one.default, PLAIN):
+            fields.append((one.name, kind, one.default))
+        else:
+            fields.append((one.name, kind, msgspec.field(default_factory=partial(deepcopy, one.default))))
+    return msgspec.defstruct(function.__name__, fields, kw_only=True, forbid_unknown_fields=True)
+
+
+def remarks(function: Callable[..., Any]) -> dict[str, str]:
+    """What the docstring's `Args:` says of each parameter."""
+    _, _, section = (inspect.getdoc(function) or "").partition("\nArgs:\n")
+    found: dict[str, str] = {}
+    for line in section.splitlines():
+        if not line.startswith(" "):
+            break
+        if entry := re.match(r"^ {1,4}(\w+)(?: \([^)]*\))?: (.+)$", line):
+            found[entry[1]] = entry[2]
+    return found
+
+
+DO: dict[str, Callable[[Callable[..., Any], Mapping[str, Any]], Any]] = {
+    "given": given,
+    "describe": describe,
+    "call": call,
+}
 
 if __name__ == "__main__":
     main()

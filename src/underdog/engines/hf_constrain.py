@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from underdog.answerer import Request
-from underdog.engines.constraint import Constraint, Unmet, constraint_of
+from underdog.constraint import Constraint, Unmet, constraint_of
 from underdog.engines.hf_checkpoint import need
 from underdog.engines.hf_text import THOUGHT_ENDS, TOOL_CALL_OPENS
 

@@ -74,18 +74,22 @@ class Prompts:
     def _made(self, tokenizer: Any, request: Request) -> Prompt | Failure:
         try:
             _refuse_unsupported(request)
-            text = _filled(tokenizer, request)
+            text = rendered(tokenizer, request)
         except (Unsupported, TemplateError, LookupError, TypeError, ValueError, AttributeError) as error:
             return Failure("bad_request", f"the chat template of {self._name} cannot take this: {error}")
         tokens = tokenizer(text, add_special_tokens=False)["input_ids"]
         return Prompt(tuple(tokens), text.rstrip().endswith("<think>"))
 
 
-def _filled(tokenizer: Any, request: Request) -> str:
-    """The text of the prompt. With `continue_final_message` it ends in the assistant's last message.
+def rendered(tokenizer: Any, request: Request) -> str:
+    """The request as the checkpoint's chat template writes it, open for the assistant's answer.
 
-    That message is put where the template left a mark, so that it stays as it is: some templates trim what
-    they are given, and a step that lost its line end would be written on in the wrong place.
+    With `continue_final_message` it ends in the assistant's last message, put where the template left a mark,
+    so that it stays as it is: some templates trim what they are given, and a step that lost its line end
+    would be written on in the wrong place.
+
+    Raises:
+        Unsupported: a part of a message is not text, or there is no message that could be continued.
     """
     extra, messages = request.extra, template_messages(request.messages)
     goes_on = _goes_on(extra, messages)

@@ -23,13 +23,14 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from underdog.answerer import Answer, Failure, Request, TokenLogprob
+from underdog.constraint import Unmet
 from underdog.engines import Delta, Facts
-from underdog.engines.constraint import Unmet
 from underdog.engines.hf_checkpoint import DTYPES, Checkpoint, Loaded, load, load_tokenizer, need
 from underdog.engines.hf_constrain import Grammars, Guide, demanded
 from underdog.engines.hf_prompt import Prompt, Prompts
-from underdog.engines.hf_text import Unfolding, cut_at_stop, read_tool_calls, split_reasoning
+from underdog.engines.hf_text import Unfolding, read_tool_calls, split_reasoning
 from underdog.engines.hf_worker import Desk, Job, Result, Worker
+from underdog.engines.stops import cut_at_stop, keeps_stop
 from underdog.errors import ConfigError
 from underdog.trial import Spend
 
@@ -271,8 +272,7 @@ class HuggingFaceEngine:
         raw = self._decode(written)
         opened = isinstance(prompt, Prompt) and prompt.thinking
         reasoning, visible = split_reasoning(raw, opened, done=True)
-        keep = bool(request.extra.get("include_stop_str_in_output"))
-        text, cut = cut_at_stop(visible, request.sampling.stop, keep)
+        text, cut = cut_at_stop(visible, request.sampling.stop, keeps_stop(request))
         start = len(raw) - len(visible)  # where the visible text starts in the raw one
         first = self._tokens_of(written, start)
         last = self._tokens_of(written, start + len(text)) if cut else len(written)

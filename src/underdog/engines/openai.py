@@ -17,9 +17,9 @@ from dataclasses import replace
 from typing import Any
 
 from underdog.answerer import Answer, Failure, Request, digest
+from underdog.constraint import Unmet
 from underdog.endpoint import Endpoint, Price
 from underdog.engines import Delta, Facts
-from underdog.engines.constraint import Unmet
 from underdog.engines.openai_bill import bill, bound, split
 from underdog.engines.openai_check import abilities, draws, first_answer
 from underdog.engines.openai_failures import (

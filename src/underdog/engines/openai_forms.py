@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from underdog.answerer import Answer, Request
-from underdog.engines.constraint import FIELDS, Constraint, Unmet, constraint_of
+from underdog.constraint import FIELDS, Constraint, Unmet, constraint_of
 from underdog.engines.openai_quirks import Quirks
 from underdog.reading.json_text import parse
 

@@ -22,8 +22,8 @@ from typing import Any
 import msgspec
 
 from underdog.answerer import Answer, Failure, Request, canonical, digest
+from underdog.constraint import FIELDS
 from underdog.engines import Delta, Facts
-from underdog.engines.constraint import FIELDS
 from underdog.engines.recorded_cost import declared_cost
 from underdog.engines.recording import Recording, open_recording
 from underdog.errors import DataError, StudyError

@@ -6,7 +6,8 @@ It opens no port and owns no driver: `serving.py` does, and tests and other serv
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncGenerator, Mapping
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing, suppress
 from datetime import datetime
 from typing import Any
@@ -22,11 +23,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from underdog.answerer import Failure
+from underdog.answerer import Answer, Failure
 from underdog.drive import Driver
 from underdog.gateway.completion import Asked, asked_from, events, pieces, while_connected, whole
 from underdog.gateway.faults import ClientGone, Refused, broken, failure_response, refused
 from underdog.gateway.standing import Standing
+from underdog.gateway.watching import Watching, overheard
 from underdog.plan import Plan
 from underdog.trial import Spend
 from underdog.wire import WireError, completion_from
@@ -36,20 +38,31 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def create_app(
-    plan: Plan, driver: Driver, *, api_key: str | None = None, most_bytes: int = MOST_BYTES
+    plan: Plan,
+    driver: Driver,
+    *,
+    api_key: str | None = None,
+    most_bytes: int = MOST_BYTES,
+    watching: Watching | None = None,
 ) -> Starlette:
     """The gateway of one plan, answering through an open driver.
 
     With `api_key` clients must send it as a bearer token; without it only this machine's own programs are
-    answered, and no web page that a browser on it happens to show. Bodies over `most_bytes` are refused.
+    answered, and no web page that a browser on it happens to show. Bodies over `most_bytes` are refused. With
+    `watching` a share of the requests is watched, and what was seen is at /underdog/watch.
     """
-    gateway = Gateway(plan, driver, most_bytes)
+    gateway = Gateway(plan, driver, most_bytes, watching)
+    watched = [
+        Route("/underdog/watch", gateway.watch),
+        Route("/underdog/labels", gateway.label, methods=["POST"]),
+    ]
     return Starlette(
         routes=[
             Route("/v1/chat/completions", gateway.complete, methods=["POST"]),
             Route("/v1/models", gateway.models),
             Route("/v1/models/{name:path}", gateway.model),
             Route("/healthz", gateway.health),
+            *(watched if watching is not None else []),
         ],
         middleware=[Middleware(Doorkeeper, api_key=api_key)],
         exception_handlers={
@@ -65,8 +78,8 @@ def create_app(
 class Gateway:
     """The endpoints of one plan."""
 
-    def __init__(self, plan: Plan, driver: Driver, most_bytes: int) -> None:
-        self.plan, self.driver, self.most_bytes = plan, driver, most_bytes
+    def __init__(self, plan: Plan, driver: Driver, most_bytes: int, watching: Watching | None = None) -> None:
+        self.plan, self.driver, self.most_bytes, self.watching = plan, driver, most_bytes, watching
         self.standing = Standing(plan, driver)
 
     async def complete(self, http: Request) -> Any:
@@ -77,24 +90,47 @@ class Gateway:
             "x-underdog-plan": self.plan.digest,
             "x-underdog-certified": self.standing.header(asked.request),
         }
+        hear = self._hearing(asked)
         if asked.delivery.stream:
-            return await self._stream(http, asked, headers)
+            return await self._stream(http, asked, headers, hear)
         work = whole(self.driver, self.plan.answerer, asked)
         answers = await while_connected(http.receive, work)
         if isinstance(answers, Failure):
             return failure_response(answers, headers)
+        if hear is not None:
+            hear(answers[0])
         spend = sum((answer.spend for answer in answers), Spend())
         return JSONResponse(completion_from(answers, asked.stamp), headers=headers | _spent(spend))
 
-    async def _stream(self, http: Request, asked: Asked, headers: dict[str, str]) -> Any:
+    async def _stream(
+        self, http: Request, asked: Asked, headers: dict[str, str], hear: Callable[[Answer], None] | None
+    ) -> Any:
         """The status waits for the first piece, so that a failure before it is a proper error."""
         async with AsyncExitStack() as stack:
             coming = pieces(self.driver, self.plan.answerer, asked.choices)
+            coming = coming if hear is None else overheard(coming, hear)
             await stack.enter_async_context(aclosing(coming))
             first = await while_connected(http.receive, anext(coming))
             if first[1].failure is not None:
                 return failure_response(first[1].failure, headers)
             return EventStream(events(asked, first, coming), headers, stack.pop_all())
+
+    def _hearing(self, asked: Asked) -> Callable[[Answer], None] | None:
+        """Who is to be told the first choice's answer: drawn now, among requests that were certified."""
+        watching, began = self.watching, time.time()
+        if watching is None or self.standing.why_not(asked.request) is not None or not watching.draws():
+            return None
+        return lambda answer: watching.compare(asked.stamp.id, asked.choices[0], answer, began)
+
+    async def watch(self, http: Request) -> Response:
+        """GET /underdog/watch: what was seen of the promise."""
+        assert self.watching is not None
+        return JSONResponse(self.watching.page())
+
+    async def label(self, http: Request) -> Response:
+        """POST /underdog/labels: who was right on a watched request."""
+        assert self.watching is not None
+        return JSONResponse(await self.watching.label(await self._body(http)))
 
     async def models(self, http: Request) -> Response:
         """GET /v1/models."""

@@ -22,8 +22,9 @@ from underdog.engines.binding import Binder
 from underdog.errors import ConfigError
 from underdog.gateway.app import create_app
 from underdog.gateway.standing import Standing
+from underdog.gateway.watching import Shadow, Watching
 from underdog.plan import Plan, load_plan, models_of
-from underdog.store import Ledger, Store
+from underdog.store import Ledger, Notebook, Store
 from underdog.terms import Retry, Sink
 
 # A client waits at the other end: give up sooner than a study would, and let its library try again.
@@ -39,16 +40,18 @@ def serve(
     api_key_env: str | None = None,
     store: Path | None = None,
     bind: Bind | None = None,
+    shadow: Shadow | None = None,
     allow_code: bool = False,
 ) -> None:
     """Serve the plan of a run (its folder or its plan.json) until interrupted.
 
     Every call is recorded in `store`, by default `served.sqlite` beside the plan; none is answered from it.
+    With `shadow` a share of the requests is asked of the large model too, and the certificate is watched.
     `allow_code` agrees to run the user's own programs that the plan names, while they are what was studied.
 
     Raises:
-        ConfigError: a host that is not loopback without an API key, an empty key, or a model that cannot be
-            bound.
+        ConfigError: a host that is not loopback without an API key, an empty key, a model that cannot be
+            bound, or nothing that could be watched.
         StudyError: there is no plan there, or it names programs that may not run or have changed.
         StoreError: the store cannot be used.
     """
@@ -59,22 +62,31 @@ def serve(
     base = folder / str(plan.evidence["base"]) if "base" in plan.evidence else Path.cwd()
     name = f"serve {plan.name} {time.strftime('%Y-%m-%d %H:%M:%S')} #{os.getpid()}"
     with Store(store or folder / "served.sqlite", run=name) as ledger:
+        watched = None if shadow is None else (Notebook.opened(ledger, f"watch {plan.digest}"), shadow)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             acts = Acts(bind := bind or Binder(base=base), base=base, allow_code=allow_code)
             acts.admit(plan.answerer)
-            runner.run(_serve(plan, Ledger(ledger, name), (bind, acts), (host, port), key))
+            runner.run(_serve(plan, Ledger(ledger, name), (bind, acts), (host, port), key, watched))
+        if watched is not None:
+            watched[0].close()
         ledger.finish_run(name)
 
 
 async def _serve(
-    plan: Plan, sink: Sink, effects: tuple[Bind, Acts], address: tuple[str, int], key: str | None
+    plan: Plan,
+    sink: Sink,
+    effects: tuple[Bind, Acts],
+    address: tuple[str, int],
+    key: str | None,
+    watched: tuple[Notebook, Shadow] | None,
 ) -> None:
     (bind, acts), (host, port) = effects, address
     async with acts, Driver(bind, sink, tools=acts, retry=_RETRY) as driver:
         for model in models_of(plan.answerer):
             driver.lane(model)  # what cannot be bound is said now, not to the first client
+        watching = None if watched is None else Watching(plan, driver, *watched)
         config = uvicorn.Config(
-            create_app(plan, driver, api_key=key),
+            create_app(plan, driver, api_key=key, watching=watching),
             host=host,
             port=port,
             log_level="warning",
@@ -84,6 +96,8 @@ async def _serve(
         )
         calm_collector()
         await Server(config, plan, Standing(plan, driver).why_not()).serve()
+        if watching is not None:
+            await watching.close()
 
 
 class Server(uvicorn.Server):

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from underdog.answerer import Answer, Answerer, Ask, Failure, Request, Steps, ask_all, canonical
 from underdog.errors import StudyError
-from underdog.levers.candidate import said, shown
+from underdog.levers.candidate import said, shown, worded
 from underdog.levers.vote import answered, batches, plurality
 
 Verdicts = dict[bytes, float | None]
@@ -54,7 +54,10 @@ class BestOf:
 
     def __post_init__(self) -> None:
         if not 0 < self.keep <= 1 or (self.keep < 1 and self.by == "max"):
-            raise StudyError(f"bestof: keep must lie in (0, 1], below 1 with by: sum; got {self.keep:g}")
+            raise StudyError(
+                f"bestof: keep must lie in (0, 1] and chooses who is in a sum; got {self.keep:g} with by: "
+                f"{self.by}: say by: sum"
+            )
         if self.batch is not None and self.batch < 1:
             raise StudyError(f"bestof: batch must be at least 1; got {self.batch}")
         if not 0 < self.enough <= 1 or (self.enough < 1 and self.batch is None):
@@ -94,7 +97,7 @@ def verified(
     """One verdict a candidate, None where there is none; `known` holds those had before and takes the new."""
     if verifier is None:
         return [_verdict(answer) for answer in answers]
-    keys = [canonical(said(answer)) for answer in answers]
+    keys = [canonical(worded(said(answer))) for answer in answers]  # ids of tool calls differ by chance
     fresh = {key: answer for key, answer in zip(keys, answers, strict=True) if key not in known}
     if fresh:
         replies = yield from ask_all([Ask(verifier, shown(request, answer)) for answer in fresh.values()])
@@ -121,8 +124,9 @@ def chosen(
         best = max(judged, key=lambda one: (one.verdict, counts[one.vote]))
         return replace(best.answer, confidence=best.verdict)
     voting = judged[: ceil(keep * len(judged) - 1e-9)]
-    weights = {vote: fsum(one.verdict for one in voting if one.vote == vote) for vote in counts}
-    heaviest = max(counts, key=lambda vote: (weights[vote], counts[vote]))
+    backed = dict.fromkeys(one.vote for one in pool if one.verdict >= 0)
+    weights = {vote: fsum(one.verdict for one in voting if one.vote == vote) for vote in backed}
+    heaviest = max(weights, key=lambda vote: (weights[vote], counts[vote]))
     best = next(one for one in judged if one.vote == heaviest)
     total = fsum(weights.values())
     share = weights[heaviest] / total * len(pool) / len(results) if total else 0.0

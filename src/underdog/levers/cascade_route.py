@@ -13,11 +13,12 @@ import numpy as np
 
 from underdog.answerer import Answer, Answerer, Failure, Request, Steps, try_ask
 from underdog.errors import AskFailed, StudyError
+from underdog.levers.asked import asked_text
 from underdog.levers.fallback import Fallback
 from underdog.levers.ladder import said_by
 from underdog.levers.panel import turn
-from underdog.levers.route import asked_text
 from underdog.routing.cascade_routing import Choice, Estimates, best_of
+from underdog.routing.lesson import Lesson
 from underdog.routing.signals import QUESTION, proposed, question_signals, signals
 from underdog.statistics.vectors import Floats
 
@@ -26,10 +27,11 @@ from underdog.statistics.vectors import Floats
 class CascadeRoute:
     """Members in the order of the estimates' answerers; the answer of the highest estimate is returned.
 
-    `price` is quality, of scores in [0, 1], per unit of the cost that the estimates were fitted on. The
-    answer's confidence is its estimate. A failed member is as good as one that could not be read; when all
-    that were asked failed, the first failure is the result. Without estimates the first member whose answer
-    can be read answers.
+    `price` is quality, of scores in [0, 1], per unit of the cost that the estimates were fitted on (None: 0).
+    The answer's confidence is its estimate. A failed member is as good as one that could not be read; when
+    all that were asked failed, the first failure is the result. A study fits the estimates on what the
+    members did, and a price that is None so that the score stays near the last member's: put the safest
+    there. Without estimates the first member whose answer can be read answers.
 
     Raises:
         StudyError: there are not as many members as the estimates have answerers.
@@ -37,7 +39,7 @@ class CascadeRoute:
 
     members: tuple[Answerer, ...]
     estimates: Estimates | None = None
-    price: float = 0.0
+    price: float | None = None
 
     def __post_init__(self) -> None:
         if self.estimates is not None and len(self.estimates.answerers) != len(self.members):
@@ -47,6 +49,25 @@ class CascadeRoute:
                 f"order; got {len(self.members)}"
             )
 
+    @property
+    def unfitted(self) -> bool:
+        """Whether it has no estimates yet."""
+        return self.estimates is None
+
+    @property
+    def pool(self) -> tuple[Answerer, ...]:
+        """Whose outcomes the estimates are fitted on."""
+        return self.members
+
+    def fit_on(self, lesson: Lesson) -> CascadeRoute:
+        """The lever with estimates, and a price where it has none.
+
+        Raises:
+            Declined: no price saves anything near the last member, or there are too many members.
+        """
+        estimates, price = lesson.estimates(self.price)
+        return replace(self, estimates=estimates, price=price)
+
     def steps(self, request: Request) -> Steps:
         if self.estimates is None:
             return (yield from Fallback(self.members).steps(request))
@@ -54,7 +75,7 @@ class CascadeRoute:
         results: dict[int, Answer | Failure] = {}
         while True:
             qualities = expected(self.estimates, question, results)
-            following = int(Choice(self.estimates, asked, self.price).following(qualities)[0])
+            following = int(Choice(self.estimates, asked, self.price or 0.0).following(qualities)[0])
             if following < 0:
                 break
             results[following] = yield from try_ask(

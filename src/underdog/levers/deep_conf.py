@@ -26,8 +26,8 @@ class DeepConf:
     A token's confidence is the negative mean of the `top` best log-probabilities at its place, and a group's
     the mean over `window` tokens in a row. `lowest` takes the lowest group, `bottom` the mean of the lowest
     tenth of the groups, `tail` the last group. In nats this has no upper end, so it is told as its excess
-    over a uniform choice among `top`: 1 - ln(top) / confidence, in the same order. None where fewer than two
-    alternatives came with a token.
+    over a uniform choice among `top`: 1 - ln(top) / confidence, in the same order. Tokens without
+    alternatives are left out; None where none has any.
 
     Raises:
         StudyError: `window` is below 1 or `top` below 2.
@@ -53,10 +53,11 @@ class DeepConf:
 
     def value(self, logprobs: Sequence[TokenLogprob] | None) -> float | None:
         """The confidence in [0, 1] of an answer's tokens; None without their alternatives."""
-        if not logprobs or any(len(token.top) < 2 for token in logprobs):
+        tops = [token.top for token in logprobs or () if len(token.top) > 1]
+        if not tops:
             return None
-        each = [-sum(logprob for _, logprob in token.top) / len(token.top) for token in logprobs]
-        uniform = sum(log(len(token.top)) for token in logprobs) / len(logprobs)
+        each = [-sum(logprob for _, logprob in top) / len(top) for top in tops]
+        uniform = sum(log(len(top)) for top in tops) / len(tops)
         return max(0.0, 1 - uniform / self._pooled(each))
 
     def _pooled(self, each: Sequence[float]) -> float:

@@ -20,16 +20,16 @@ _DECORATION = " \t\r\n▁Ġ*_\"'`.,:;!()"
 class Judged:
     """`model`'s verdict on the last message of a conversation, as its confidence; for BestOf and others.
 
-    One greedy call asks `question` as the next turn. The verdict is the probability of the words of `yes`
-    against those of `no` where the reply begins, over the alternatives that its log-probabilities show.
+    One greedy call asks `question` as the next turn. The verdict is the probability of the words of `right`
+    against those of `wrong` where the reply begins, over the alternatives that its log-probabilities show.
     Without log-probabilities a reply that begins with one of the words is 1 or 0; any other reply is no
     verdict (None). Tool calls in the conversation are shown to the judge as text.
     """
 
     model: Answerer
     question: str = "Is that answer right? Reply with Yes or No and nothing else."
-    yes: tuple[str, ...] = ("yes",)
-    no: tuple[str, ...] = ("no",)
+    right: tuple[str, ...] = ("yes",)
+    wrong: tuple[str, ...] = ("no",)
 
     def steps(self, request: Request) -> Steps:
         messages = [*map(worded, request.messages), {"role": "user", "content": self.question}]
@@ -40,11 +40,11 @@ class Judged:
     def _verdict(self, reply: Answer) -> float | None:
         first = next((token for token in reply.logprobs or () if _plain(token.token)), None)
         if first is not None:
-            yes, no = _mass(first, self.yes), _mass(first, self.no)
+            yes, no = _mass(first, self.right), _mass(first, self.wrong)
             if yes + no > 0:
                 return yes / (yes + no)
         word = _plain((reply.text.split() or [""])[0])
-        return 1.0 if word in _plains(self.yes) else 0.0 if word in _plains(self.no) else None
+        return 1.0 if word in _plains(self.right) else 0.0 if word in _plains(self.wrong) else None
 
 
 def _mass(first: TokenLogprob, words: Sequence[str]) -> float:

@@ -13,10 +13,12 @@ from typing import Any
 from underdog.answerer import Answer, Answerer, Ask, Failure, Request, Steps, try_ask
 from underdog.errors import StudyError
 from underdog.levers.agree import Agree
+from underdog.levers.asked import asked_text
 from underdog.levers.panel import turn
-from underdog.levers.route import asked_text
 from underdog.routing.accept import AcceptScore
 from underdog.routing.cascades import CascadePolicy
+from underdog.routing.lesson import Lesson
+from underdog.routing.planner import CascadePlan
 from underdog.routing.signals import Said, proposed, signals
 
 
@@ -27,7 +29,7 @@ class Ladder:
     After the j-th answer `scores[j]` weighs what all of them said. From `accept[j]` on, the most frequent
     answer stands (ties: the member named first in `trust`) with the score as its confidence; below `defer[j]`
     `otherwise` is asked at once; in between the next member is. A failed member is as good as one that could
-    not be read. Without scores all members have to agree.
+    not be read. A study fits scores and thresholds on what the members did; without them all have to agree.
 
     Raises:
         StudyError: scores, thresholds or trust are not one a member.
@@ -49,6 +51,29 @@ class Ladder:
             )
         if sorted(self.trust) != list(range(len(self.trust))):
             raise StudyError(f"ladder: trust must name every member's place once; got {self.trust}")
+
+    @property
+    def unfitted(self) -> bool:
+        """Whether it has no scores yet."""
+        return not self.scores
+
+    @property
+    def pool(self) -> tuple[Answerer, ...]:
+        """Whose outcomes scores and thresholds are fitted on."""
+        return (*self.members, self.otherwise)
+
+    def fit_on(self, lesson: Lesson) -> Ladder:
+        """The cascade that should be certified: the members worth asking, in the order that costs least.
+
+        Raises:
+            Declined: none should be built.
+        """
+        plan = lesson.cascade
+        return laddered(plan.policies[plan.aimed], dict(zip(lesson.table.answerers, self.pool, strict=True)))
+
+    def at(self, plan: CascadePlan) -> list[Ladder]:
+        """This lever at every policy of the plan that it was fitted by, from the safest to the boldest."""
+        return [replace(self, accept=one.accept, defer=one.defer) for one in plan.policies]
 
     def steps(self, request: Request) -> Steps:
         if not self.scores:

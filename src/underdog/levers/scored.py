@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from underdog.answerer import Answer, Answerer, Ask, Request, Steps, ask_all
+from underdog.levers.asked import asked_text
 from underdog.levers.ladder import standing
 from underdog.levers.panel import turn
-from underdog.levers.route import asked_text
 from underdog.levers.vote import plurality
 from underdog.routing.accept import AcceptScore
+from underdog.routing.lesson import Lesson
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,30 @@ class Scored:
     """All members answer; the most frequent answer stands, with the score's value as its confidence.
 
     Ties go to the member named first. Members that failed or could not be read agree with nobody; when every
-    member failed, the first failure is the result. Without a score, or when nothing could be read, the
-    confidence is None: a cascade hands over.
+    member failed, the first failure is the result. A study fits the score on what the members did; without
+    one, or when nothing could be read, the confidence is None: a cascade hands over.
     """
 
     members: tuple[Answerer, ...]
     score: AcceptScore | None = None
+
+    @property
+    def unfitted(self) -> bool:
+        """Whether it has no score yet."""
+        return self.score is None
+
+    @property
+    def pool(self) -> tuple[Answerer, ...]:
+        """Whose outcomes the score is fitted on."""
+        return self.members
+
+    def fit_on(self, lesson: Lesson) -> Scored:
+        """The lever with a score of how likely its answer is right.
+
+        Raises:
+            Declined: the members failed on nearly all of the lesson.
+        """
+        return replace(self, score=lesson.score)
 
     def steps(self, request: Request) -> Steps:
         asked = [Ask(member, turn(self.members, i, request)) for i, member in enumerate(self.members)]

@@ -4,6 +4,24 @@ PEFT and TRL train; what is here chooses, controls, stops and judges. `made.py` 
 leaves. Importing this package loads nothing that trains.
 """
 
+from underdog.makers.dpo import Dpo
+from underdog.makers.ground import Ground
+from underdog.makers.grpo import Grpo
+from underdog.makers.lora import Distil, Lora
 from underdog.makers.made import Made, load_made
+from underdog.makers.named import MAKERS, Maker, maker_from
+from underdog.makers.watching import Watcher
 
-__all__ = ["Made", "load_made"]
+__all__ = [
+    "MAKERS",
+    "Distil",
+    "Dpo",
+    "Ground",
+    "Grpo",
+    "Lora",
+    "Made",
+    "Maker",
+    "Watcher",
+    "load_made",
+    "maker_from",
+]

@@ -34,7 +34,7 @@ class Made:
         model: what any lever may wrap and the gateway can serve.
         parent: the model that it was made from.
         recipe: `maker` and every setting as it was used, defaults and what a search chose included.
-        data: what it learned from: how many examples (`n`), how many were held out, the digest of their content.
+        data: what it learned from: how many examples (`n`), how many held out, the digest of their content.
         seed: of everything that was drawn.
         curves: loss, reward and held-out score by step, by name; empty where nothing was trained.
         spend: what making it took, searches and controls included: tokens, seconds, FLOPs; dollars of the

@@ -160,7 +160,7 @@ def certify(
     stopped = candidates[passed] if passed < len(candidates) else None
     needed = None if stopped is None else _needed(stopped, margin, confidence, test)
     if passed == 0:
-        return _refuse(candidates[0], margin, confidence, needed, tuple(steps))
+        return _refuse(candidates[0], (margin, confidence, test), needed, tuple(steps))
     best = candidates[passed - 1]
     return Certificate(
         label=best.label,
@@ -194,7 +194,9 @@ def _step(candidate: Candidate, margin: float, confidence: float, test: Test) ->
 
 
 def _needed(candidate: Candidate, margin: float, confidence: float, test: Test) -> int | None:
-    if test == "score" and candidate.tally is None and candidate.n > 0:
+    if candidate.n == 0:
+        return fewest_pairs(margin, confidence, test)
+    if test == "score" and candidate.tally is None:
         return _fewest_with(_score_passes, candidate, margin, confidence, 0.8)
     return certificate_pairs(candidate, margin, confidence)
 
@@ -219,9 +221,18 @@ def worst_case(candidate: Candidate, confidence: float = 0.95) -> float:
     return high
 
 
-def fewest_pairs(margin: float, confidence: float = 0.95) -> int:
-    """The least n that can certify 0/1 scores when nothing differs: about 3.7 / margin at 95 %."""
-    risk = (1.0 - check_confidence(confidence)) / 2
+def fewest_pairs(margin: float, confidence: float = 0.95, test: Test = "clopper-pearson") -> int:
+    """The least n that can certify 0/1 scores when nothing differs.
+
+    At 95 % about 3.7 / margin, by the score test about 3.0 / margin.
+    """
+    risk = 1.0 - check_confidence(confidence)
+    if test == "score":
+        n = ceil(log(risk) / log(1.0 - _check_margin(margin)))
+        while noninferiority_p(0, 0, n, margin) > risk:
+            n += 1
+        return n
+    risk /= 2
     n = ceil(log(risk) / log(1.0 - _check_margin(margin)))
     return n + 1 if 1.0 - risk ** (1.0 / n) >= margin else n
 
@@ -323,13 +334,13 @@ def _evidence(tally: Sequence[tuple[float, int, int]]) -> Callable[[float, float
 
 def _refuse(
     first: Candidate,
-    margin: float,
-    confidence: float,
+    promise: tuple[float, float, Test],
     needed: int | None,
     steps: tuple[Step, ...],
 ) -> Refusal:
-    least = fewest_pairs(margin, confidence)
+    margin, confidence, test = promise
     if first.n == 0:
+        least = fewest_pairs(margin, confidence, test)
         reason = f"there are no examples to certify on; a margin of {margin:g} takes at least {least}"
     elif needed is None:
         reason = (

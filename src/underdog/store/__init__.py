@@ -8,8 +8,9 @@ process.
 Not here: what a call's key is made of, when a call is retried and what a budget allows (`drive.py`).
 """
 
+from underdog.store.notebook import Notebook
 from underdog.store.scores import Scores
 from underdog.store.sinks import Bank, Ledger, MemoryBank
 from underdog.store.sqlite import DEFAULT_PATH, Run, Store
 
-__all__ = ["DEFAULT_PATH", "Bank", "Ledger", "MemoryBank", "Run", "Scores", "Store"]
+__all__ = ["DEFAULT_PATH", "Bank", "Ledger", "MemoryBank", "Notebook", "Run", "Scores", "Store"]

@@ -12,12 +12,17 @@ from underdog.answerer import Answerer
 from underdog.example import Example
 from underdog.levers.cascade import Cascade
 from underdog.statistics import Candidate, Certificate, Refusal, certify
+from underdog.statistics.certificate import Test
 from underdog.studies.findings import groups_of
 from underdog.studies.fitting import cascaded, thresholds
 from underdog.studies.measure import Bench, Column, Floats
 from underdog.studies.spec import Spec
 
 Ruling = Certificate | Refusal
+
+TEST: Test = "score"
+"""How 0/1 scores are tested, settled for all studies: on every population of benchmarks/truth it is sharper
+than two Clopper-Pearson bounds and keeps its promises. Grouped or fractional scores are tested by betting."""
 
 
 async def certify_whole(
@@ -38,7 +43,29 @@ def rule(
 ) -> Ruling:
     """The ruling on one plan's scores; `confidence` is the study's unless several plans were looked at."""
     candidate = Candidate.from_scores(name, plan, large, groups_of(examples))
-    return certify([candidate], spec.margin, confidence or spec.confidence)
+    return certify([candidate], spec.margin, confidence or spec.confidence, TEST)
+
+
+async def certify_steps(
+    spec: Spec,
+    bench: Bench,
+    name: str,
+    plan: Answerer,
+    steps: Sequence[Answerer],
+    examples: Sequence[Example],
+) -> tuple[Answerer, Ruling]:
+    """The boldest of the steps that keeps the promise; refused, `plan` stays as it is.
+
+    The steps came from what the plan was fitted on, in order from the safest to the boldest. Each answers as
+    it would be served; what they ask alike is asked once.
+    """
+    labels = [f"{name}: step {place + 1} of {len(steps)}" for place in range(len(steps))]
+    arms = {**dict(zip(labels, steps, strict=True)), "large": spec.read("large")}
+    columns = await bench.measure(arms, examples, "certify")
+    large, groups = columns["large"].scores(), groups_of(examples)
+    candidates = [Candidate.from_scores(label, columns[label].scores(), large, groups) for label in labels]
+    ruling = certify(candidates, spec.margin, spec.confidence, TEST)
+    return (plan if isinstance(ruling, Refusal) else steps[ruling.index]), ruling
 
 
 async def certify_threshold(
@@ -73,7 +100,7 @@ async def certify_threshold(
             spec.margin,
             spec.confidence,
         )
-    ruling = certify(candidates, spec.margin, spec.confidence)
+    ruling = certify(candidates, spec.margin, spec.confidence, TEST)
     if isinstance(ruling, Refusal):
         return plan, ruling
     return replace(plan, threshold=grid[ruling.index]), ruling

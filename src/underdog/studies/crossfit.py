@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 
 from underdog.answerer import Answerer, digest
 from underdog.example import Example
-from underdog.studies.fitting import fitted
 from underdog.task import Task
 
 FEW = 400
@@ -40,7 +39,6 @@ class Entered:
 class Lessons:
     """The examples that levers learn from and those they race on; `folds` by group where both are one."""
 
-    task: Task
     learn: tuple[Example, ...]
     race: tuple[Example, ...]
     folds: Mapping[str, int] = field(default_factory=dict)
@@ -55,20 +53,12 @@ class Lessons:
         """Every example that something was learned from or chosen on."""
         return [*self.learn, *(() if self.folds else self.race)]
 
-    def entered(self, lever: Answerer) -> Entered:
-        """The lever as it races: never fitted on the example that it answers."""
-        served = self.served(lever)
-        if not self.folds or served == lever:
-            return Entered((served,))
-        others = [
+    def others(self) -> list[list[Example]]:
+        """For each fold the examples of the others: what answers there learns from them."""
+        return [
             [example for example in self.learn if self.folds[example.group] != fold]
             for fold in range(self.count)
         ]
-        return Entered(tuple(fitted(lever, self.task, part) for part in others), self.folds)
-
-    def served(self, lever: Answerer) -> Answerer:
-        """The lever as it would be served: fitted on everything that there is to learn from."""
-        return fitted(lever, self.task, self.learn)
 
 
 def lessons(task: Task) -> Lessons:
@@ -77,8 +67,8 @@ def lessons(task: Task) -> Lessons:
     pool = (*fit, *tune)
     groups = sorted({example.group for example in pool}, key=_place)
     if len(task.examples) >= FEW or not fit or len(groups) < FOLDS:
-        return Lessons(task, fit, tune)
-    return Lessons(task, pool, pool, {group: place % FOLDS for place, group in enumerate(groups)})
+        return Lessons(fit, tune)
+    return Lessons(pool, pool, {group: place % FOLDS for place, group in enumerate(groups)})
 
 
 def in_order(examples: Sequence[Example], seed: int) -> list[tuple[Example, ...]]:

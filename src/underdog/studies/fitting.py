@@ -6,14 +6,14 @@ Nothing here looks at certify or test.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 
-from underdog.answerer import Answerer, Model
+from underdog.answerer import Answerer
 from underdog.example import Example
 from underdog.levers.cascade import Cascade
+from underdog.levers.learner import changed, inside, learns
 from underdog.studies.measure import Column, Floats
 from underdog.task import Task
 
@@ -23,18 +23,18 @@ _MOST_THRESHOLDS = 20
 
 def fitted(answerer: Answerer, task: Task, examples: Sequence[Example]) -> Answerer:
     """The answerer with everything that has a `fit` fitted on these examples, innermost first."""
-    if isinstance(answerer, Model):
-        return answerer
-    changes: dict[str, Any] = {}
-    for item in fields(answerer):  # type: ignore[arg-type]
-        value = getattr(answerer, item.name)
-        if _answers(value):
-            changes[item.name] = fitted(value, task, examples)
-        elif isinstance(value, tuple) and value and all(_answers(one) for one in value):
-            changes[item.name] = tuple(fitted(one, task, examples) for one in value)
-    lever: Any = replace(answerer, **changes) if changes else answerer  # type: ignore[type-var]
-    result: Answerer = lever.fit(examples, task.written) if hasattr(lever, "fit") else lever
-    return result
+
+    def taught(part: Answerer) -> Answerer:
+        lever: Any = part
+        result: Answerer = lever.fit(examples, task.written) if hasattr(lever, "fit") else lever
+        return result
+
+    return changed(answerer, taught)
+
+
+def teachable(answerer: Answerer) -> bool:
+    """Whether any part of it may learn from examples or outcomes, so that it must not answer those."""
+    return any(learns(part) or hasattr(part, "fit") for part in inside(answerer))
 
 
 def needs_threshold(answerer: Answerer) -> bool:
@@ -72,7 +72,3 @@ def cascaded(first: Column, large: Floats, threshold: float) -> Floats:
     readable = np.array([final is not None for final in first.finals()]).reshape(len(large), -1).all(axis=1)
     keeps = (first.confidences() >= threshold) & readable
     return np.where(keeps, first.scores(), large)
-
-
-def _answers(value: Any) -> bool:
-    return isinstance(value, Model) or hasattr(value, "steps")

@@ -12,14 +12,18 @@ from typing import TypeAlias
 from underdog.answerer import Answerer, Model
 from underdog.budget import Purse
 from underdog.errors import StudyError
+from underdog.levers.few_shot import FewShot
+from underdog.levers.ladder import Ladder
+from underdog.levers.learner import inside, learns, unfitted
 from underdog.statistics import Rules
-from underdog.studies.certifying import Ruling, certify_threshold, certify_whole
+from underdog.studies.certifying import Ruling, certify_steps, certify_threshold, certify_whole
 from underdog.studies.crossfit import lessons
 from underdog.studies.findings import Arm, Point, Round, arms_of
-from underdog.studies.fitting import needs_threshold
+from underdog.studies.fitting import needs_threshold, teachable
 from underdog.studies.forecast import Forecast, Work
 from underdog.studies.frontier import frontier
 from underdog.studies.judging import Judged, judge_test
+from underdog.studies.learning import School
 from underdog.studies.limits import needs, size
 from underdog.studies.measure import Bench
 from underdog.studies.race import LARGE, Book, Watcher
@@ -67,9 +71,27 @@ class Split:
     def work(self) -> list[Work]:
         """An upper bound: what is wrapped, certified and judged is known only after the race."""
         first = {**self.spec.baselines, **self.spec.levers}
-        later = possible(self.spec)
+        later, pools = possible(self.spec), self._pools()
+        if self.lessons.folds:  # what is learned from is raced on too, and is measured then
+            first = {name: arm for name, arm in first.items() if not (learns(arm) or arm in pools)}
         rounds = [self._raced(first, least=True), self._raced(later)] if later else [self._raced(first, True)]
-        return [*rounds, *self._judged({**self.spec.levers, **later})]
+        return [*self._learned(pools), *rounds, *self._judged({**self.spec.levers, **later})]
+
+    def _pools(self) -> list[Answerer]:
+        """Whose outcomes the study's levers learn from, each once."""
+        learners = [one for lever in self.spec.levers.values() for one in unfitted(lever)]
+        return list(dict.fromkeys(member for one in learners for member in one.pool))
+
+    def _learned(self, pools: Sequence[Answerer]) -> list[Work]:
+        """The pools on what is learned from; one that learns itself is fitted anew for every fold."""
+        anew = [member for member in pools if teachable(member)]
+        plain = [member for member in pools if member not in anew]
+        times = {1: plain, 1 + self.lessons.count: anew} if self.lessons.folds else {1: pools}
+        return [
+            Work(dict(zip(map(str, range(len(some))), some, strict=True)), self.lessons.learn, most=count)
+            for count, some in times.items()
+            if some
+        ]
 
     def _raced(self, arms: Mapping[str, Answerer], least: bool = False) -> Work:
         """A race's share of the calls, and its first leg."""
@@ -90,10 +112,12 @@ class Split:
     async def go(self) -> tuple[Raced, Judged]:
         spec, bench = self.spec, self.bench
         book = Book(bench)
-        terms = Terms(spec, self._rules(), self.ground.advice, self._watcher(book), self._affords)
-        told = await campaign(terms, self.lessons, book)
+        school = School(spec, book, len(self.certify))
+        watcher = self._watcher(book)
+        terms = Terms(spec, self._rules(), school, self.ground.advice, watcher, self._affords)
+        told = await campaign(terms, self.lessons)
         winner = told.winner
-        plan, certificate = await self._certified(told)
+        plan, certificate = await self._certified(told, school)
         judged = await judge_test(spec, bench, self.test, {winner: plan}, certificate, self.lessons.seen)
         return _raced(spec, told), judged
 
@@ -112,10 +136,13 @@ class Split:
             return None
         return lambda column, arm: spec.limits.broken(needs(column, arm, _sizes(spec, book)))
 
-    async def _certified(self, told: Campaign) -> tuple[Answerer, Ruling]:
-        """The winner's certificate from the certify split; a fitted threshold is settled by it."""
+    async def _certified(self, told: Campaign, school: School) -> tuple[Answerer, Ruling]:
+        """The winner's certificate from the certify split; fitted thresholds are settled by it."""
         spec, bench, winner = self.spec, self.bench, told.winner
-        plan = told.served(winner)
+        plan, asked = told.served(winner), told.course(winner).entries[winner].asked
+        if isinstance(plan, Ladder) and isinstance(asked, Ladder) and asked.unfitted:
+            steps = plan.at((await school.lesson(asked, self.lessons.learn)).cascade)
+            return await certify_steps(spec, bench, winner, plan, steps, self.certify)
         first = told.course(winner).first_rung(winner)
         if first is not None:
             return await certify_threshold(spec, bench, winner, plan, first, self.certify)
@@ -128,10 +155,10 @@ class Whole:
     def __init__(self, spec: Spec, bench: Bench) -> None:
         self.spec, self.bench = spec, bench
         for name, lever in spec.levers.items():
-            if needs_threshold(lever) or _asks_to_fit(lever):
+            if needs_threshold(lever) or _asks_to_fit(lever) or any(unfitted(lever)):
                 raise StudyError(
                     f"{spec.name}: lever {name!r} must be fitted and `splits: test` leaves nothing for it; "
-                    "give its threshold, or let the task be split"
+                    "give what it would learn (its threshold, its router), or let the task be split"
                 )
         self.test = spec.task.examples
 
@@ -180,4 +207,4 @@ def _sizes(spec: Spec, book: Book) -> dict[Model, float | None]:
 
 
 def _asks_to_fit(lever: Answerer) -> bool:
-    return bool(getattr(lever, "shots", 0)) and not getattr(lever, "demonstrations", ())
+    return any(isinstance(part, FewShot) and not part.ready for part in inside(lever))

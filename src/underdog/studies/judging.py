@@ -28,11 +28,15 @@ from underdog.studies.findings import Arm, Comparison, arms_of, groups_of
 from underdog.studies.measure import Bench, Column, Floats
 from underdog.studies.spec import Spec
 from underdog.studies.verdict import Verdict, judge
+from underdog.trial import Outcome
 
 
 @dataclass(frozen=True)
 class Judged:
-    """What test said: the winner, its plan and ruling, every arm looked at, and the verdict."""
+    """What test said: the winner, its plan and ruling, every arm looked at, and the verdict.
+
+    `differing` is in how many of how many trials the winner's final answer was not the large model's.
+    """
 
     winner: str
     plan: Answerer
@@ -43,6 +47,7 @@ class Judged:
     verdict: Verdict
     cautions: list[str]
     metrics: dict[str, dict[str, Interval]]
+    differing: tuple[int, int]
 
 
 async def judge_test(
@@ -95,7 +100,18 @@ async def judge_test(
         verdict=verdict,
         cautions=_cautions(spec, verdict, judge(against_lenient, spec.margin, looks=looks)),
         metrics=_metrics(spec, columns, test),
+        differing=_differing(columns[winner], columns["large"]),
     )
+
+
+def _differing(plan: Column, large: Column) -> tuple[int, int]:
+    """Trials that answered both, by their final answers: what a gateway can see without labels."""
+    pairs = [
+        (a.final, b.final)
+        for a, b in zip(plan.trials, large.trials, strict=True)
+        if Outcome.FAILED not in (a.outcome, b.outcome)
+    ]
+    return sum(a != b for a, b in pairs), len(pairs)
 
 
 def _computed(

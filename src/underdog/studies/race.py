@@ -68,24 +68,19 @@ class Book:
 
 @dataclass(frozen=True)
 class Entry:
-    """An arm that races: as it was asked for, and as it answers fold by fold."""
+    """An arm that races: as it was asked for, as it would be served, and as it answers fold by fold.
+
+    Served, it is fitted on all that there is to learn from; as it races, never on the example it answers.
+    """
 
     asked: Answerer
+    served: Answerer
     entered: Entered
 
     @property
     def open(self) -> bool:
         """Whether its threshold is still to be found."""
         return needs_threshold(self.asked)
-
-
-def entry(asked: Answerer, lessons: Lessons) -> Entry:
-    """An arm as it races; fits what is to be fitted.
-
-    Raises:
-        StudyError: there are too few examples for what it wants to learn.
-    """
-    return Entry(asked, lessons.entered(asked))
 
 
 Watcher = Callable[[Column, Answerer], str | None]
@@ -139,12 +134,11 @@ class Course:
         return tuned_threshold(first, large.scores(), self.rules.margin) if answered else None
 
     def served(self, name: str) -> Answerer:
-        """The arm as it would be served: fitted on all there is to learn from, threshold from the race."""
+        """The arm as it would be served, a threshold from the race."""
         entry = self.entries[name]
-        lever = self.lessons.served(entry.asked)
-        if isinstance(lever, Cascade) and entry.open:
-            return replace(lever, threshold=self.threshold(name))
-        return lever
+        if isinstance(entry.served, Cascade) and entry.open:
+            return replace(entry.served, threshold=self.threshold(name))
+        return entry.served
 
     def first_rung(self, name: str) -> Column | None:
         """The trials of an open cascade's first rung, which its thresholds are found on; None for others."""
@@ -214,6 +208,9 @@ class Course:
     def _unfit(self, name: str) -> str | None:
         """Why an arm cannot go on, if it cannot."""
         examples, entry = self.examples(self.race.at), self.entries[name]
+        trials = self.book.column(name, examples).trials
+        if trials and all(trial.score is None for trial in trials):
+            return f"every answer failed: {trials[0].note}"
         if entry.open and np.isnan(self.book.column(name + _FIRST, examples).confidences()).all():
             return "its first rung states no confidence, so no threshold can be found"
         if self.watcher is None or not (column := self.book.column(name, examples)).trials:

@@ -12,28 +12,24 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from underdog.answerer import Answerer
-from underdog.errors import StudyError
-from underdog.levers.cascade import Cascade
-from underdog.levers.confident import Confident
-from underdog.levers.vote import Vote
+from underdog.errors import Declined, StudyError
 from underdog.plan import dump, models_of
 from underdog.statistics import Claim, Fate, Finish, Rules, bonferroni
 from underdog.studies.crossfit import Lessons
 from underdog.studies.findings import Round
-from underdog.studies.race import LARGE, Book, Course, Entry, Watcher, entry, why_stopped
+from underdog.studies.learning import School
+from underdog.studies.race import LARGE, Book, Course, Entry, Watcher, why_stopped
 from underdog.studies.spec import Spec
+from underdog.studies.usual import MOST_WRAPS, wraps_of
 
 MOST_ROUNDS = 3
-_MOST_WRAPS = 3
-_MORE_DRAWS = 15
-_DRAWS = 5
 
 
 class Advised(Protocol):
-    """What a diagnosis says of one lever; `lever` is its name in study files."""
+    """What a diagnosis says of a lever; `names` are what it is called in study files."""
 
     @property
-    def lever(self) -> str: ...
+    def names(self) -> tuple[str, ...]: ...
 
     @property
     def worth_trying(self) -> bool: ...
@@ -86,27 +82,29 @@ class Terms:
 
     spec: Spec
     rules: Rules
+    school: School
     advice: Sequence[Advised] = ()
     watcher: Watcher | None = None
     affords: Callable[[Mapping[str, Answerer]], bool] = lambda arms: True
 
 
-async def campaign(terms: Terms, lessons: Lessons, book: Book) -> Campaign:
+async def campaign(terms: Terms, lessons: Lessons) -> Campaign:
     """Race round after round, until the goal is met, nothing helps, nothing is left to wrap or no budget is.
 
     Raises:
         BudgetSpent: the budget ended within a race; recorded calls are found again.
     """
-    spec = terms.spec
+    spec, book = terms.spec, terms.school.book
     most = 1 if spec.named else MOST_ROUNDS
     rules = replace(terms.rules, confidence=bonferroni(terms.rules.confidence, most))
     told = Campaign(lessons, book)
     arms = {**_others(spec), **_first_round(terms, told)}
-    incumbent, family = "small", None
-    standing: dict[str, Entry] = {"small": entry(spec.read("small"), lessons)}
+    # What was dropped may have been dropped by what it did on the same examples: it counts as raced.
+    incumbent, family = "small", 1 + len(arms) + len(told.dropped)
+    standing = await _entries(terms, told, {"small": spec.read("small")})
     while not told.ended:
         entries = {incumbent: standing[incumbent]}
-        entries |= {name: entry(lever, lessons) for name, lever in arms.items()}
+        entries |= await _entries(terms, told, arms)
         number = len(told.rounds) + 1
         course = Course(
             book, lessons, entries, spec.read(LARGE), rules, spec.seed, family,
@@ -117,34 +115,28 @@ async def campaign(terms: Terms, lessons: Lessons, book: Book) -> Campaign:
         _keep(told, course, finish, incumbent)
         standing |= entries
         arms = wraps(finish.chosen, {name: one.asked for name, one in standing.items()}, spec)
-        family = len(standing) * (1 + _MOST_WRAPS)
+        family = len(standing) * (1 + MOST_WRAPS)
         told.ended = _ended(terms, finish, incumbent, number == most, arms)
         incumbent = finish.chosen
     return told
 
 
-def wraps(chosen: str, arms: Mapping[str, Answerer], spec: Spec) -> dict[str, Answerer]:
-    """The levers around a chosen arm that have not raced yet.
+async def _entries(terms: Terms, told: Campaign, arms: Mapping[str, Answerer]) -> dict[str, Entry]:
+    """The arms as they race; those that what there is to learn from does not speak for are dropped."""
+    entries = {}
+    for name, lever in arms.items():
+        try:
+            entries[name] = await terms.school.entry(lever, told.lessons)
+        except Declined as declined:
+            told.dropped[name] = str(declined)
+    return entries
 
-    A vote around it and cascades from it to the large model; around a vote, more draws; around what already
-    asks the large model, nothing.
-    """
-    inner, large = arms[chosen], spec.read(LARGE)
-    if spec.models[LARGE] in models_of(inner):
+
+def wraps(chosen: str, arms: Mapping[str, Answerer], spec: Spec) -> dict[str, Answerer]:
+    """The levers around a chosen arm that have not raced yet; around what asks the large model, nothing."""
+    if spec.models[LARGE] in models_of(arms[chosen]):
         return {}
-    if isinstance(inner, Vote):
-        more = replace(inner, n=_MORE_DRAWS)
-        new: dict[str, Answerer] = {
-            f"{chosen}, {_MORE_DRAWS} draws": more,
-            f"cascade of {chosen}": Cascade(inner, large),
-        }
-    else:
-        vote = Vote(inner, _DRAWS)
-        new = {
-            f"vote of {chosen}": vote,
-            f"cascade of {chosen}": Cascade(vote, large),
-            f"cascade of confident {chosen}": Cascade(Confident(inner), large),
-        }
+    new = wraps_of(chosen, arms[chosen], spec.read(LARGE), spec.offers)
     return {name: lever for name, lever in new.items() if lever not in arms.values()}
 
 
@@ -173,9 +165,9 @@ def _first_round(terms: Terms, told: Campaign) -> dict[str, Answerer]:
     if terms.spec.named:
         return levers
     kinds = {name: dump(lever)["lever"] for name, lever in levers.items()}
-    order = {one.lever: place for place, one in enumerate(terms.advice)}
+    order = {name: place for place, one in enumerate(terms.advice) for name in one.names}
     for one in terms.advice:
-        for name in [name for name, kind in kinds.items() if kind == one.lever and not one.worth_trying]:
+        for name in [name for name, kind in kinds.items() if kind in one.names and not one.worth_trying]:
             told.dropped[name] = one.why
     kept = [name for name in levers if name not in told.dropped]
     kept.sort(key=lambda name: order.get(kinds[name], len(order)))

@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 from itertools import combinations
 from random import Random
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from underdog.answerer import Message
 from underdog.example import Example
@@ -83,6 +83,17 @@ def asked(text: str) -> tuple[list[int], list[int], int]:
     if not things or limit is None:
         raise ValueError("no choice is asked here")
     return [int(weight) for weight, _ in things], [int(value) for _, value in things], int(limit[1])
+
+
+def formulation(text: str) -> dict[str, Any]:
+    """A choice as the integer program that it is; for the lever Compute inside Solve."""
+    weights, values, limit = asked(text)
+    names = LETTERS[: len(weights)]
+    return {
+        "maximize": dict(zip(names, values, strict=True)),
+        "subject_to": [{"terms": dict(zip(names, weights, strict=True)), "at_most": limit}],
+        "variables": {name: {"upper": 1, "integer": True} for name in names},
+    }
 
 
 def check(messages: Sequence[Message], text: str) -> tuple[float, str]:

@@ -1,4 +1,4 @@
-"""What a request demands of the form of its answer, whichever of its fields says so. Engines enforce it.
+"""What a request demands of the form of its answer, whichever of its fields says so; engines enforce it.
 
 OpenAI's `response_format`, vLLM's `structured_outputs` and the `guided_*` fields that it had before 0.12 mean
 the same four things; here they become one.
@@ -7,7 +7,7 @@ the same four things; here they become one.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from underdog.answerer import Request
@@ -53,6 +53,18 @@ def constraint_of(request: Request) -> Constraint | None:
         named = " and ".join(one.field for one in found)
         raise Unmet(f"an answer can have one form only; got {named}: keep one of them")
     return _checked(found[0]) if found else None
+
+
+def constrained(request: Request) -> bool:
+    """Whether a request demands a form at all, a malformed one included."""
+    plain = (request.response_format or {}).get("type", "text") == "text"
+    return not plain or any(request.extra.get(name) for name in FIELDS)
+
+
+def unconstrained(request: Request) -> Request:
+    """The request without any demand on the form of its answer."""
+    extra = {name: value for name, value in request.extra.items() if name not in FIELDS}
+    return replace(request, response_format=None, extra=extra)
 
 
 def _formats(request: Request) -> Iterator[Constraint]:
