@@ -184,7 +184,7 @@ def test_a_fold_that_does_not_speak_for_a_lever_is_answered_by_its_safest_member
     async def fit() -> Any:
         few = spec.task.examples[:20]
         spare = await found.fitted(spec.levers["routed"], few, spare=True)
-        with pytest.raises(Declined, match="20 examples are too few to learn from"):
+        with pytest.raises(Declined, match="20 examples in 20 groups are too few to learn from"):
             await found.fitted(spec.levers["routed"], few)
         return spare
 
