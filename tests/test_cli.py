@@ -397,6 +397,12 @@ def test_a_run_s_plan_is_served_until_interrupted(studied):
     assert process.returncode == 0
 
 
+@pytest.mark.parametrize("given", [("--shadow", "0.1"), ("--shadow-budget", "1")])
+def test_a_share_to_watch_and_what_it_may_cost_belong_together(studied, given):
+    done = underdog("serve", "runs/tickets", "--port", "0", *given)
+    assert done.exit_code == 2 and "--shadow and --shadow-budget belong together" in done.stderr
+
+
 def test_serving_other_machines_without_a_key_is_refused(studied):
     done = underdog("serve", "runs/tickets", "--host", "0.0.0.0", "--port", "0")
     assert done.exit_code == 2 and "--api-key-env" in done.stderr

@@ -19,6 +19,7 @@ from underdog.answerer import Answerer, Model
 from underdog.drive import Driver
 from underdog.engines.binding import Binder
 from underdog.levers import Prompt
+from underdog.plan import models_of
 from underdog.statistics import paired_difference
 from underdog.store import Bank, Store
 from underdog.studies.measure import Bench, Column
@@ -39,7 +40,12 @@ AGAINST = f"vote of {searched.DRAWS}"
 def table(name: str, n: int, seed: int, store: Path) -> Table:
     """Every arm of a world on its test items: score, paired differences, calls and tokens written an item."""
     task = worlds.task(name.rpartition(" ")[2], n, seed)
-    columns = asyncio.run(measured(name, task, seed, store))
+    small, large = (asked_as(name, Model(f"tiny/{one}"), task) for one in ("small", "large"))
+    found = {"small, greedy": small, "large, greedy": large}
+    if name == "arithmetic":
+        found["small, greedy, writing the steps"] = Prompt(small, system=STEPS)
+    found |= searched.arms(small, name) if name in SEARCHED else searched.votes(small)
+    columns = asyncio.run(measured(name, task, found, (seed, store)))
     test = task.split("test")
     groups = [example.group for example in test]
     greedy, vote = columns["small, greedy"].scores(), columns[AGAINST].scores()
@@ -62,8 +68,11 @@ def table(name: str, n: int, seed: int, store: Path) -> Table:
     return made
 
 
-async def measured(name: str, task: Task, seed: int, store: Path) -> Mapping[str, Column]:
-    """Greedy small and large, and the arms of `tiny/searched.py`, over one bank of calls."""
+async def measured(
+    name: str, task: Task, arms: Mapping[str, Answerer], kept_as: tuple[int, Path]
+) -> Mapping[str, Column]:
+    """Every arm on a world's test items over one bank of calls; `kept_as` is the seed and the bank's file."""
+    seed, store = kept_as
     store.parent.mkdir(parents=True, exist_ok=True)
     test = task.split("test")
     with Store(store) as kept:
@@ -72,20 +81,15 @@ async def measured(name: str, task: Task, seed: int, store: Path) -> Mapping[str
         bank, bind = Bank(kept, run), Binder()
         async with Acts(bind) as acts, Driver(bind, bank, tools=acts) as driver:
             bench = Bench(task, driver, bank)
-            small, large = (_asked(name, Model(f"tiny/{one}"), task) for one in ("small", "large"))
-            plain = {"small, greedy": small, "large, greedy": large}
-            if name == "arithmetic":
-                plain["small, greedy, writing the steps"] = Prompt(small, system=STEPS)
-            for arm, answerer in plain.items():  # loading two at once is not safe in transformers
-                await bench.measure({arm: answerer}, test[:1], "load")
-            spending = searched.arms(small, name) if name in SEARCHED else searched.votes(small)
-            found = {**plain, **spending}
+            for model in {model: None for arm in arms.values() for model in models_of(arm)}:
+                await bench.measure({model.name: model}, test[:1], "load")  # two at once is not safe
             columns: dict[str, Column] = {}
-            for arm, answerer in found.items():
+            for arm, answerer in arms.items():
                 columns |= await bench.measure({arm: answerer}, test, "test")
     return columns
 
 
-def _asked(name: str, model: Model, task: Task) -> Answerer:
+def asked_as(name: str, model: Model, task: Task) -> Answerer:
+    """The model read as the task says, and asked in the world's other manner where `name` is one."""
     answerer = read(model, task.reading)
     return Prompt(answerer, system=LINES[name]) if name in LINES else answerer

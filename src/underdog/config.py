@@ -8,7 +8,7 @@ anywhere. One file is read, the first of `$UNDERDOG_CONFIG`, `./underdog.toml` a
     [endpoints.house]                       UNDERDOG_ENDPOINT_HOUSE=https://llm.example.com/v1
     base_url = "https://llm.example.com/v1" UNDERDOG_KEY_HOUSE=...
     api_key_env = "HOUSE_KEY"
-    kind = "vllm"                           # openai, azure, ollama, vllm, llamacpp or openrouter
+    kind = "vllm"                           # or openai, azure, ollama, sglang, llamacpp, openrouter, underdog
     concurrency = 16
     timeout = 120.0                         # seconds for one whole answer
 
@@ -38,7 +38,7 @@ from underdog.toolserver import ToolServer, tool_servers
 
 __all__ = ["Config", "Endpoint", "Price", "Secret", "load_config"]
 
-KINDS = ("openai", "azure", "ollama", "vllm", "llamacpp", "openrouter")
+KINDS = ("openai", "azure", "ollama", "vllm", "sglang", "llamacpp", "openrouter", "underdog")
 ENGINES = ("tiny", "hf", "replay", "fake")
 """Names that engines of underdog itself go by; no alias may take them."""
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field, replace
+from itertools import count
 from types import GeneratorType
 from typing import Any, TypeAlias
 
@@ -75,6 +76,7 @@ class Driver:
         self._terms = Terms(sink, purse or Purse(Budget()), retry or Retry(), timeout, fresh)
         self._lanes: dict[Model, Lane] = {}
         self._acting: dict[str, asyncio.Task[Trail]] = {}
+        self._orders = count()
 
     @property
     def tally(self) -> Tally:
@@ -148,6 +150,13 @@ class Driver:
                     paid.setdefault(key, result.spend)
                     yield _whole(result, paid, handed, piece.text)
 
+    def recorded(self, key: str) -> Answer | None:
+        """The answer of a recorded call; None for an act, a failure or a key that is not known."""
+        call = self._terms.sink.find(key)
+        if call is None or call.failed or call.fingerprint.startswith("tool:"):
+            return None
+        return msgspec.json.decode(call.result, type=Answer)
+
     async def act(self, act: Act) -> Trail:
         """Perform an act, once for all who ask for it at the same time, or find it in the bank.
 
@@ -164,25 +173,24 @@ class Driver:
                 "pass it to the Driver's `tools`"
             )
         fingerprint = f"tool:{act.tool.name}:{act.tool.version}"
-        key = digest([fingerprint, act.arguments])
+        key = digest([fingerprint, act.content])
         if (found := self._terms.find(key)) is not None:
             self.tally.banked += 1
             return Trail(msgspec.json.decode(found.result), {key: found.spend})
-        if getattr(function, "has_effects", False):
-            return await asyncio.shield(self._act(key, fingerprint, function, act))
-        task = self._acting.get(key)
+        shared = key if not getattr(function, "has_effects", False) else f"{key} {next(self._orders)}"
+        task = self._acting.get(shared)
         if task is None:
             task = asyncio.ensure_future(self._act(key, fingerprint, function, act))
-            self._acting[key] = task
-            task.add_done_callback(lambda _: self._acting.pop(key, None))
+            self._acting[shared] = task
+            task.add_done_callback(lambda _: self._acting.pop(shared, None))
         return await asyncio.shield(task)
 
     async def _act(self, key: str, fingerprint: str, function: Callable[..., Any], act: Act) -> Trail:
         began, clock = time.time(), time.perf_counter()
         value, result = await self._effect(function, act)
         spend = Spend(seconds=time.perf_counter() - clock)
-        arguments, failed = canonical(act.arguments).decode(), isinstance(value, Failure)
-        call = Call(key, act.tool.name, fingerprint, arguments, "", result, failed, spend, began)
+        asked, failed = canonical(act.content).decode(), isinstance(value, Failure)
+        call = Call(key, act.tool.name, fingerprint, asked, "", result, failed, spend, began)
         await self._terms.sink.record([call])
         self.tally.add(spend)
         return Trail(value, {key: spend})
@@ -190,12 +198,13 @@ class Driver:
     async def _effect(self, function: Callable[..., Any], act: Act) -> tuple[Any, str]:
         """The value as it will be found again, through JSON, and its JSON text."""
         name = act.tool.name
+        given = {**act.arguments, **({} if act.file is None else {"file": act.file})}
         try:
             async with asyncio.timeout(self._terms.timeout) as limit:
                 if inspect.iscoroutinefunction(function):
-                    value = await function(**act.arguments)
+                    value = await function(**given)
                 else:
-                    value = await asyncio.to_thread(function, **act.arguments)
+                    value = await asyncio.to_thread(function, **given)
             if not isinstance(value, Failure):
                 text = msgspec.json.encode(value)
                 return msgspec.json.decode(text), text.decode()

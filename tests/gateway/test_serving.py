@@ -7,15 +7,18 @@ import json
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 
 import pytest
 
 from underdog.answerer import Model
+from underdog.engines.binding import Binder
 from underdog.errors import ConfigError, StudyError
 from underdog.gateway import Shadow, serve
 from underdog.gateway.serving import calm_collector
-from underdog.levers import Cascade, Vote
+from underdog.levers import Cascade, Read, Vote
+from underdog.plan import dump
 from underdog.store import Store
 
 
@@ -56,8 +59,11 @@ def test_a_plan_that_cannot_be_watched_is_refused_before_the_port_is_opened(run_
         serve(run_folder, port=0, shadow=Shadow(0.1, 1.0))  # the first try left nothing locked
 
 
-def answered(url: str, text: str) -> str:
-    body = {"model": "tickets", "messages": [{"role": "user", "content": text}]}
+def answered(url: str, text: str, system: str | None = None) -> str:
+    messages = [{"role": "user", "content": text}]
+    if system is not None:
+        messages.insert(0, {"role": "system", "content": system})
+    body = {"model": "tickets", "messages": messages}
     request = urllib.request.Request(f"{url}/chat/completions", json.dumps(body).encode())
     with urllib.request.urlopen(request, timeout=30) as response:
         return json.load(response)["choices"][0]["message"]["content"]
@@ -84,6 +90,40 @@ def test_a_served_plan_answers_records_and_closes_at_a_signal(run_folder, ending
         [run] = store.runs()
         assert run.finished is not None and run.name.startswith("serve tickets ")
         assert store.spent(run.name).calls == 4
+
+
+def test_a_watched_plan_is_asked_of_the_large_model_too_and_its_watch_outlives_the_process(
+    tmp_path, studied_plan
+) -> None:
+    small, large = Read(Model("fake/choice:7")), Read(Model("fake/echo"))
+    prints = {one.inner.name: Binder()(one.inner).fingerprint for one in (small, large)}
+    known = {"large": dump(large), "disagreement": {"differing": 1, "n": 90}}
+    promise = {"certificate": {"bound": 0.01, "margin": 0.05}, "fingerprints": prints}
+    studied_plan(small, **known, **promise).save(tmp_path)
+    code = f"from underdog.gateway import *; serve({str(tmp_path)!r}, port=0, shadow=Shadow(1.0, 1.0))"
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        url = process.stdout.readline().decode().split()[-1]
+        assert answered(url, "hello", "Answer.") == "7"
+        for _ in range(1000):
+            with urllib.request.urlopen(url.replace("/v1", "/underdog/watch"), timeout=30) as response:
+                page = json.load(response)
+            if page["disagreement"]["n"]:
+                break
+            time.sleep(0.01)
+        assert [one for one in page["unlabelled"].values()] == [{"plan": "7", "large": "hello"}]
+        process.send_signal(signal.SIGTERM)
+        assert process.communicate(timeout=30) == (b"", b"")
+    finally:
+        process.kill()
+        process.communicate()
+    with Store(tmp_path / "served.sqlite") as store:
+        assert {run.name.split()[0]: run.finished is not None for run in store.runs()} == {
+            "serve": True,
+            "watch": True,
+        }
+        [notes] = [run.meta for run in store.runs() if run.name.startswith("watch ")]
+    assert notes["disagreement"]["n"] == 1
 
 
 def test_the_gateway_imports_neither_studies_nor_reports_nor_torch() -> None:

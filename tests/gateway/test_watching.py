@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
@@ -17,7 +18,7 @@ import pytest
 from underdog.answerer import Answer, Failure, Model, Request
 from underdog.engines.fake import FakeEngine
 from underdog.errors import ConfigError, StoreError
-from underdog.gateway.watching import Shadow, Watching
+from underdog.gateway.watching import Shadow, Watching, notebook_name
 from underdog.levers import Cascade, Read
 from underdog.plan import Plan, dump
 from underdog.store import Ledger, Notebook, Store
@@ -66,7 +67,7 @@ class House:
         prints = {name: engine.fingerprint for name, engine in self.engines.items()}
         plan = self.plan(answerer, **(known | {"fingerprints": prints} | evidence))
         self.store = Store(self.path, run="serve")
-        self.notes = Notebook.opened(self.store, f"watch {plan.digest}")
+        self.notes = Notebook.opened(self.store, notebook_name(plan))
 
         def watching(plan: Plan, driver: Any) -> Watching:
             self.watching = Watching(plan, driver, self.notes, shadow)
@@ -191,6 +192,25 @@ def test_the_budget_is_never_overrun_and_that_nothing_is_watched_is_said_once(
     ]
 
 
+def test_a_spent_budget_leaves_no_sample_of_what_cannot_differ(house: House, ask: Any) -> None:
+    """Handed-over requests would be free to watch, and would hide the others."""
+    client = house.open(off_by(1), Shadow(1.0, 0.0), answerer=Cascade(SMALL, LARGE)).gateway.client()
+    ask(client, "what is 4")
+    page = house.page
+    assert (page["disagreement"]["n"], page["shadow"]["missed"]) == (0, 1)
+
+
+def test_a_shadow_that_was_under_way_in_a_crash_counts_at_its_bound(house: House, ask: Any) -> None:
+    client = house.open(off_by(1), large_is=Patient).gateway.client()
+    ask(client, "what is 4")
+    kept = 0.0
+    for _ in range(1000):
+        kept = kept or house.notes.read().get("dollars", 0.0) or time.sleep(0.01) or 0.0
+    assert 0.05 < kept < 0.2, "64 tokens to be written, and the prompt"
+    house.engines["fake/large"].let.set()
+    assert 0 < house.page["shadow"]["dollars"] < kept
+
+
 def test_a_broken_promise_is_said_once_and_a_restart_goes_on_where_it_stopped(
     house: House, ask: Any, caplog: Any
 ) -> None:
@@ -209,6 +229,9 @@ def test_a_broken_promise_is_said_once_and_a_restart_goes_on_where_it_stopped(
         assert house.page == before
         ask(client, "what is 9")
         assert house.page["disagreement"]["n"] == 5 and broken() == 1
+        house.close()
+        house.open(off_by(1), disagreement={"differing": 3, "n": 400})
+        assert house.page["disagreement"]["n"] == 0, "another promise is another watch"
 
 
 def test_labels_that_come_in_late_feed_the_loss_each_once(house: House, ask: Any) -> None:

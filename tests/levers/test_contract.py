@@ -10,20 +10,23 @@ import sys
 from dataclasses import FrozenInstanceError, fields, is_dataclass, replace
 from typing import Any
 
+import msgspec
 import pytest
 from tests.routing.worlds import small_policy
 
 from underdog import levers
+from underdog.acts.search import search
 from underdog.answerer import Act, Answer, Ask, Failure, Model, Request, TokenLogprob, canonical, play
 from underdog.drive import Driver
 from underdog.engines.fake import FakeEngine
 from underdog.levers import Vote, known
+from underdog.levers.few_shot import indexed
 from underdog.levers.program import Program
 from underdog.plan import dump, load, models_of
 from underdog.reading import Reading
+from underdog.retrieval.index import Index
 from underdog.routing.accept import AcceptScore
 from underdog.routing.cascade_routing import Estimates
-from underdog.routing.stored import Stored
 from underdog.store.sinks import MemoryBank
 
 A, B, C = Model("fake/a"), Model("fake/b"), Model("fake/c", adapter="x", revision="r1", dtype="float32")
@@ -37,31 +40,60 @@ ESTIMATES = Estimates(
 )
 SCORE = AcceptScore(("agreeing", "final chars"), (2.0, -0.1), (0.5, 3.0), 0.25, "not worse")
 
+STEPS = {
+    "n": 4,
+    "width": 2,
+    "rounds": 3,
+    "delimiter": "\n\n",
+    "temperature": 0.2,
+    "score": "min",
+    "by": "max",
+}
+DOCUMENTS = Index.of([("d[0:10]", "q is asked"), ("d[11:20]", "nothing here")])
+OTHERS = Index.of([("e[0:1]", "q"), ("e[2:3]", "r")]).embedded([[1.0, 0.0], [0.0, 1.0]], "fake/e").stored
+POOL = indexed([("q?", "7"), ("other", "8")])
+
 # Another value than the default for every field that holds no answerer (of Read, two of its fields).
 OTHER: dict[str, dict[str, Any]] = {
     "abstain": {"threshold": 0.0, "text": "No answer."},
     "agree": {"need": 1},
+    "beam": STEPS,
     "bestof": {"n": 3, "by": "sum", "temperature": 0.2, "keep": 0.5, "batch": 2, "enough": 0.9},
     "cascade": {"threshold": 0.25},
     "cascaderoute": {"estimates": ESTIMATES, "price": 0.5},
     "check": {"program": Program("checks.py:right", "d1"), "reading": Reading("number")},
     "compute": {"program": Program("parse.py:formulated", "d1")},
     "confident": {"by": "verbalised"},
+    "constrain": {"regex": "[0-9]+"},
     "deepconf": {"by": "tail", "window": 16, "top": 5},
+    "dvts": STEPS,
     "judged": {"question": "Right?", "right": ("ja",), "wrong": ("nein",)},
     "ladder": {"scores": (SCORE, SCORE), "trust": (1, 0), "accept": (0.9, 0.6), "defer": (0.1, 0.6)},
-    "prompt": {
-        "system": "Be brief.",
-        "template": "Q: {input}",
-        "shots": 1,
+    "lookahead": {**STEPS, "ahead": 2},
+    "fewshot": {
+        "k": 1,
+        "by": "nearest",
+        "order": "nearest_first",
+        "labels": "shuffled",
         "seed": 7,
         "demonstrations": (("one", "1"), ("two", "2")),
+        "index": POOL,
     },
+    "prompt": {"system": "Be brief.", "template": "Q: {input}"},
     "read": {"rule": "number", "lenient": True},
     "render": {"tools": True},
     "repair": {"most": 1, "enough": 0.5, "unread": ""},
+    "reward": {"model": "hf/other", "pool": "min", "delimiter": ";", "identity": "0" * 32},
     "revise": {"rounds": 2, "width": 2, "keep": 1, "by": "max", "temperature": 0.2, "nudge": "Again."},
-    "route": {"router": Stored.of(small_policy())},
+    "retrieve": {
+        "documents": OTHERS,
+        "k": 2,
+        "by": "hybrid",
+        "template": "{input} ({passages})",
+        "between": "; ",
+        "cite": True,
+    },
+    "route": {"router": small_policy().stored},
     "scored": {"score": SCORE},
     "shortest": {"n": 3, "m": 2, "temperature": 0.2},
     "solve": {
@@ -82,21 +114,29 @@ OTHER: dict[str, dict[str, Any]] = {
 NEEDED: dict[str, dict[str, Any]] = {
     "check": {"program": Program("checks.py:right", "d0")},
     "compute": {"program": Program("parse.py:formulated", "d0")},
+    "retrieve": {"documents": DOCUMENTS.stored},
+    "reward": {"model": "hf/judge"},
     "solve": {"kind": "rules"},
     "tools": {"server": "shop"},
+    "constrain": {"regex": "[a-z]+"},
 }
-# What an act brings, by its tool's name.
+# Fields that exclude the one that is tried here; tests of their own try them.
+EXCLUDED = {"constrain": {"schema", "choices", "grammar"}}
+# The functions behind the tools that levers ask for.
 ACTS: dict[str, Any] = {
-    "check": {"score": 0.5, "message": "It is too short."},
-    "compute": "A(a)",
-    "describe": {"type": "function", "function": {"name": "f"}},
-    "offer": [{"type": "function", "function": {"name": "g"}}],
-    "solve": {"status": "infeasible", "answer": None, "values": {}, "message": "nothing fits"},
+    "check": lambda **_: {"score": 0.5, "message": "It is too short."},
+    "compute": lambda **_: "A(a)",
+    "describe": lambda **_: {"type": "function", "function": {"name": "f"}},
+    "embed": lambda model, texts: [[1.0, 0.5] for _ in texts],
+    "offer": lambda **_: [{"type": "function", "function": {"name": "g"}}],
+    "reward": lambda **_: [0.25],
+    "search": search,
+    "solve": lambda **_: {"status": "infeasible", "answer": None, "values": {}, "message": "nothing fits"},
 }
 # Levers that go on when an inner answerer fails; their docstrings say so.
 CATCHING = {
-    *("agree", "bestof", "cascaderoute", "fallback", "ladder", "panel", "revise", "scored", "shortest"),
-    "vote",
+    *("agree", "beam", "bestof", "cascaderoute", "dvts", "fallback", "ladder", "lookahead", "panel"),
+    *("revise", "scored", "shortest", "vote"),
 }
 
 REQUEST = Request(
@@ -130,7 +170,8 @@ every_lever = pytest.mark.parametrize(("name", "cls", "others"), LEVERS)
 def reply(effect: Any) -> Any:
     """Answers that differ by model, request and sample, some of them agreeing, all lists of calls."""
     if isinstance(effect, Act):
-        return ACTS[effect.tool.name]
+        file = {} if effect.file is None else {"file": effect.file}
+        return msgspec.json.decode(msgspec.json.encode(ACTS[effect.tool.name](**effect.arguments, **file)))
     seed = int.from_bytes(
         canonical([effect.answerer.name, effect.request.digest, effect.request.sample])[-6:-3]
     )
@@ -174,9 +215,12 @@ def test_a_lever_is_a_frozen_dataclass_with_docstrings(name, cls, others) -> Non
 
 @pytest.mark.parametrize("name", sorted({name.lower() for name in levers.__all__} - {"read"}))
 def test_every_field_is_tried_with_another_value_than_its_default(name) -> None:
-    plain = {f.name: f.default for f in fields(known()[name]) if "Answerer" not in str(f.type)}
+    needed = NEEDED.get(name, {})
+    plain = {
+        f.name: needed.get(f.name, f.default) for f in fields(known()[name]) if "Answerer" not in str(f.type)
+    }
     other = OTHER.get(name, {})
-    assert set(other) == set(plain)
+    assert set(other) == set(plain) - EXCLUDED.get(name, set())
     assert [field for field in other if other[field] == plain[field]] == []
 
 
@@ -262,8 +306,7 @@ def test_the_driver_and_the_stream_answer_as_play_does(name, cls, others) -> Non
         return FakeEngine(lambda request: reply(Asked(model, request)), name=model.name)
 
     async def session() -> tuple[Any, str, Any]:
-        tools = {tool: lambda tool=tool, **_: ACTS[tool] for tool in ACTS}
-        async with Driver(bind, MemoryBank(), fresh=True, tools=tools) as driver:
+        async with Driver(bind, MemoryBank(), fresh=True, tools=ACTS) as driver:
             whole = (await driver.answer(lever, REQUEST)).result
             pieces = [piece async for piece in driver.stream(lever, REQUEST)]
             return whole, "".join(piece.text for piece in pieces), pieces[-1].answer

@@ -61,12 +61,16 @@ def test_three_small_models_that_agree_spare_two_thirds_of_gpt_4o(tmp_path: Path
 
 
 def test_xlam_7b_rivals_gpt_4_at_three_points_and_cannot_be_told_at_two(tmp_path: Path) -> None:
-    """BFCL, seven categories, by our own argument check."""
+    """BFCL, seven categories, by our own argument check.
+
+    At two points the verdict, whose two-sided bound holds at any n, cannot tell; the certificate's one-sided
+    exact test promises it.
+    """
     findings = found("bfcl_xlam", tmp_path)
     assert findings.verdict.paired.n == 1389 and findings.verdict.kind is Kind.RIVALS
     assert isinstance(findings.certificate, Certificate)
     narrower = found("bfcl_xlam_2_points", tmp_path)
-    assert narrower.verdict.kind is Kind.CANNOT_TELL and isinstance(narrower.certificate, Refusal)
+    assert narrower.verdict.kind is Kind.CANNOT_TELL and isinstance(narrower.certificate, Certificate)
     assert narrower.verdict.needed is not None and narrower.verdict.needed.more is not None
 
 
@@ -78,3 +82,17 @@ def test_most_answers_of_llama_8b_on_reasoning_gym_cannot_be_read(tmp_path: Path
     assert isinstance(findings.certificate, Refusal)
     both = found("rg_easy_format", tmp_path)
     assert score(both, "small~lenient") > 2 * score(both, "small")
+
+
+def test_a_ladder_fitted_inside_the_study_is_certified_at_a_quarter_of_the_price(tmp_path: Path) -> None:
+    """Three small models before GPT-4o; test alone is too small to tell, and says so."""
+    findings = found("zeroeval_learned", tmp_path)
+    ladder, large = findings.arm("ladder"), findings.arm("large")
+    assert findings.winner == "ladder" and isinstance(findings.certificate, Certificate)
+    assert findings.certificate.margin == 0.03
+    assert findings.certificate.method == "exact unconditional score test"
+    assert (ladder.cost or 1.0) < 0.3 * (large.cost or 0.0)
+    assert score(findings, "large") - score(findings, "ladder") < 0.03
+    assert {"routed", "any_order"} <= {arm.name for arm in findings.ladder} | set(findings.dropped)
+    assert findings.verdict.kind is Kind.CANNOT_TELL
+    assert findings.calls_sent <= findings.forecast.most_calls

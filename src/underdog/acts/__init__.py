@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from underdog.acts.search import search
 from underdog.answerer import Answerer, Model
 from underdog.config import Config, load_config
 from underdog.levers.tools import Tools
@@ -53,6 +54,8 @@ class Acts(Mapping[str, Function]):
             "describe": lambda: (self._functions.describe, None),
             "embed": self._embed,
             "offer": lambda: (self._servers.offer, None),
+            "reward": self._reward,
+            "search": lambda: (search, None),
             "solve": self._solve,
             "use": lambda: (self._servers.use, None),
         }
@@ -139,3 +142,8 @@ class Acts(Mapping[str, Function]):
 
         embedder = Embedder(self._bind)
         return embedder.embed, embedder.close
+
+    def _reward(self) -> tuple[Function, Closer | None]:
+        from underdog.engines.reward import Rewarder
+
+        return Rewarder(self._bind).score, None

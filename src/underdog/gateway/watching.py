@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from underdog.answerer import Answer, Answerer, Failure, Request, play
+from underdog.answerer import Answer, Answerer, Failure, Request, digest, play
 from underdog.drive import Driver
 from underdog.engines import Delta
 from underdog.errors import ConfigError
@@ -151,31 +151,33 @@ class Watching:
         """The large model's answer; None when it failed or the budget has no room.
 
         Where the plan asked the large model the same for this very request, that is its answer: as in the
-        study, where such a call is one call.
+        study, where such a call is one call. The budget is looked at first all the same, or an empty one
+        would leave only requests on which the two cannot differ.
         """
         bound = 0.0
 
         def recorded(effect: Any) -> Answer | Failure:
             nonlocal bound
             lane = self.driver.lane(effect.answerer)
-            call = self.notes.find(lane.key(effect.request))
-            if call is not None and call.started >= began:
-                return msgspec.json.decode(call.result, type=Answer)
             bound += lane.engine.bound(effect.request).dollars or 0.0
-            return Failure("cancelled", "not asked yet")
+            call = self.notes.find(lane.key(effect.request))
+            if call is None or call.started < began:
+                return Failure("cancelled", "not asked yet")
+            return msgspec.json.decode(call.result, type=Answer)
 
         known = play(self.large, request, recorded)
-        if isinstance(known, Answer):
-            return known
         if self.dollars + self._reserved + bound > self.shadow.dollars:
             self._say_spent()
             return None
+        if isinstance(known, Answer):
+            return known
         self._reserved += bound
         try:
+            await self._keep()  # a crash from here on counts the call at its bound
             trail = await self.driver.answer(self.large, request)
+            self.dollars += trail.spend.dollars or 0.0
         finally:
             self._reserved -= bound
-        self.dollars += trail.spend.dollars or 0.0
         return trail.result if isinstance(trail.result, Answer) else None
 
     def _ended(self, task: asyncio.Task[None]) -> None:
@@ -196,9 +198,9 @@ class Watching:
                 {
                     "disagreement": self.disagreement.state,
                     "loss": self.loss.state,
-                    "dollars": self.dollars,
+                    "dollars": self.dollars + self._reserved,
                     "missed": self.missed,
-                    "unlabelled": self.unlabelled,
+                    "unlabelled": dict(self.unlabelled),  # it is written beside the event loop
                 }
             )
 
@@ -241,6 +243,12 @@ async def overheard(
             yield index, piece
             if index == 0 and piece.answer is not None:
                 hear(piece.answer)
+
+
+def notebook_name(plan: Plan) -> str:
+    """Under which name a plan's watches are kept: a new certificate begins a new one."""
+    promise = [plan.evidence.get("certificate"), plan.evidence.get("disagreement")]
+    return f"watch {plan.digest} {digest(promise)[:8]}"
 
 
 def _large(plan: Plan) -> Answerer:

@@ -29,8 +29,7 @@ class Clusters:
     seed: int = 0
 
     def fit(self, seen: Seen) -> FittedClusters:
-        middle = centres(seen.asked.vectors, self.number, self.seed)
-        quality, cost = cluster_means(seen, nearest(seen.asked.vectors, middle), len(middle), self.prior)
+        middle, quality, cost = clustered(seen, self.number, self.prior, self.seed)
         dearest = cost.max(axis=1, keepdims=True)
         cost = np.divide(cost, dearest, out=np.zeros_like(cost), where=dearest > 0)
         return FittedClusters(middle, quality, cost, self.nearest)
@@ -48,6 +47,12 @@ class FittedClusters:
     def forecast(self, asked: Asked) -> Forecast:
         near = nearest_few(asked.vectors, self.middle, self.nearest)
         return Expected(self.quality[near].mean(axis=1), self.cost[near].mean(axis=1))
+
+
+def clustered(seen: Seen, number: int, prior: float, seed: int) -> tuple[Vectors, Floats, Floats]:
+    """Centres of the questions, shape (c, d), and mean scores and relative costs there, shape (c, k)."""
+    middle = centres(seen.asked.vectors, number, seed)
+    return middle, *cluster_means(seen, nearest(seen.asked.vectors, middle), len(middle), prior)
 
 
 def cluster_means(seen: Seen, label: Ints, number: int, prior: float) -> tuple[Floats, Floats]:

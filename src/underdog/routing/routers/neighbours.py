@@ -14,9 +14,10 @@ from underdog.routing.embeddings import Vectors
 from underdog.routing.seen import Asked, Forecast, Seen
 from underdog.statistics.vectors import Floats, Ints
 
-# As many rows are kept as one decision can look at in well under a millisecond.
-_MOST_ROWS = 5_000
-_CHUNK = 1_024
+REMEMBERED = 5_000
+"""As many rows are kept as one decision can look at in well under a millisecond."""
+CHUNK = 1_024
+"""So many questions are compared with them at once."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Neighbours:
     doubt: float = 0.5
 
     def fit(self, seen: Seen) -> FittedNeighbours:
-        kept = seen.thinned(_MOST_ROWS)
+        kept = seen.thinned(REMEMBERED)
         vectors = np.ascontiguousarray(kept.asked.vectors)
         return FittedNeighbours(vectors, kept.scores, kept.costs, seen.default, self.number, self.doubt)
 
@@ -45,8 +46,8 @@ class FittedNeighbours:
 
     def forecast(self, asked: Asked) -> Forecast:
         parts = [
-            self._moments(nearest_rows(asked.vectors[start : start + _CHUNK], self.vectors, self.number))
-            for start in range(0, max(len(asked), 1), _CHUNK)
+            self._moments(nearest_rows(asked.vectors[start : start + CHUNK], self.vectors, self.number))
+            for start in range(0, max(len(asked), 1), CHUNK)
         ]
         joined = [np.concatenate(column) for column in zip(*parts, strict=True)]
         return Advantage(self.doubt, *joined)

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from underdog.routing.embeddings import Vectors
-from underdog.routing.kmeans import centres, nearest
-from underdog.routing.routers.clusters import cluster_means, nearest_few
+from underdog.routing.routers.clusters import clustered, nearest_few
 from underdog.routing.seen import Asked, Forecast, Seen
 from underdog.statistics.vectors import Floats, Ints
 
@@ -28,8 +27,7 @@ class RankedClusters:
     seed: int = 0
 
     def fit(self, seen: Seen) -> FittedRankedClusters:
-        middle = centres(seen.asked.vectors, self.number, self.seed)
-        quality, cost = cluster_means(seen, nearest(seen.asked.vectors, middle), len(middle), 0.0)
+        middle, quality, cost = clustered(seen, self.number, 0.0, self.seed)
         low, high = quality.min(axis=1, keepdims=True), quality.max(axis=1, keepdims=True)
         relative = np.divide(quality - low, high - low, out=np.ones_like(quality), where=high > low)
         dearest = cost.max(axis=1, keepdims=True)

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from underdog.routing.embeddings import Vectors
-from underdog.routing.kmeans import centres, nearest
-from underdog.routing.routers.clusters import cluster_means
+from underdog.routing.kmeans import nearest
+from underdog.routing.routers.clusters import cluster_means, clustered
 from underdog.routing.seen import Asked, Expected, Forecast, Seen
 from underdog.statistics.vectors import Floats, Ints
 
@@ -27,9 +27,7 @@ class Universal:
     seed: int = 0
 
     def fit(self, seen: Seen) -> FittedUniversal:
-        middle = centres(seen.asked.vectors, self.number, self.seed)
-        label = nearest(seen.asked.vectors, middle)
-        quality, cost = cluster_means(seen, label, len(middle), self.prior)
+        middle, quality, cost = clustered(seen, self.number, self.prior, self.seed)
         return FittedUniversal(middle, quality, cost, self.prior, seen.unit)
 
 

@@ -13,11 +13,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from underdog.routing.embeddings import Vectors
+from underdog.routing.routers.neighbours import CHUNK, REMEMBERED
 from underdog.routing.seen import Asked, Forecast, Seen, spread
 from underdog.statistics.vectors import Floats
-
-_MOST_ROWS = 5_000
-_CHUNK = 1_024
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ class WinRate:
         weak = weaker(seen)
         first, second = seen.scores[:, strong], seen.scores[:, weak]
         known = np.flatnonzero(~np.isnan(first) & ~np.isnan(second))
-        known = known[spread(len(known), _MOST_ROWS)]
+        known = known[spread(len(known), REMEMBERED)]
         wins = (np.sign(first[known] - second[known]) + 1) / 2
         vectors = np.ascontiguousarray(seen.asked.vectors[known])
         bare = FittedWinRate(vectors, wins, np.empty(0), strong, weak, seen.scores.shape[1], self.sharpness)
@@ -65,14 +63,14 @@ class FittedWinRate:
         made = np.full(len(vectors), 0.5)
         if not len(self.vectors):
             return made
-        for start in range(0, len(vectors), _CHUNK):
-            cosine = vectors[start : start + _CHUNK] @ self.vectors.T
+        for start in range(0, len(vectors), CHUNK):
+            cosine = vectors[start : start + CHUNK] @ self.vectors.T
             weights = np.exp(np.log(self.sharpness) * cosine.astype(np.float64))
             if leave_out:
                 rows = np.arange(len(weights))
                 weights[rows, start + rows] = 0.0
             total = np.maximum(weights.sum(axis=1), 1e-300)
-            made[start : start + _CHUNK] = weights @ self.wins / total
+            made[start : start + CHUNK] = weights @ self.wins / total
         return made
 
 

@@ -60,7 +60,7 @@ class Finding:
 LEVERS: Mapping[str, tuple[str, ...]] = {
     "read": ("read",),
     "constrain": ("constrain",),
-    "prompt": ("prompt",),
+    "prompt": ("prompt", "fewshot"),
     "vote": ("vote",),
     "best-of with a verifier": ("bestof",),
     "retrieve": ("retrieve",),
