@@ -22,6 +22,7 @@ from underdog.levers.learner import changed
 from underdog.levers.panel import Panel
 from underdog.levers.retrieve import SEARCH
 from underdog.levers.route import Route
+from underdog.routing.policy import policy_of
 from underdog.task import Task
 from underdog.trial import Spend
 
@@ -145,7 +146,7 @@ def _play(task: Task, arms: Mapping[str, Answerer], examples: Sequence[Example],
         requests = [root.drawn(r) if r else root for r in range(repeats)]
         for answerer in arms.values():
             for request in requests:
-                good = _asks(_open(answerer, 0.0), request, task.written(example) or "")
+                good = _asks(changed(_open(answerer, 0.0), _first), request, task.written(example) or "")
                 bad = _asks(changed(_open(answerer, 2.0), _anybody), request, "")
                 for chosen, asks in ((played.least, good), (played.most, (*good, *bad))):
                     for model, asked in asks:
@@ -178,8 +179,20 @@ def _open(answerer: Answerer, threshold: float) -> Answerer:
 
 
 def _anybody(answerer: Answerer) -> Answerer:
-    """Whom a router will ask is known when it is fitted: until then all of its members may be."""
-    return Panel(answerer.members) if isinstance(answerer, Route) and answerer.unfitted else answerer
+    """All members of a router may be asked where its choice is not known before the run."""
+    if isinstance(answerer, Route) and (answerer.unfitted or _blind(answerer)):
+        return Panel(answerer.members)
+    return answerer
+
+
+def _first(answerer: Answerer) -> Answerer:
+    """One member of such a router is asked at least."""
+    return answerer.members[0] if isinstance(answerer, Route) and _blind(answerer) else answerer
+
+
+def _blind(route: Route) -> bool:
+    """Whether it chooses by vectors of a model: a forecast embeds nothing."""
+    return route.router is not None and policy_of(route.router).embedder is not None
 
 
 def _showing(task: Task, work: Sequence[Work]) -> list[Work]:
