@@ -39,5 +39,5 @@ $(VENV)/local: pyproject.toml | $(BIN)/python
 	touch $@
 
 $(VENV)/dev: pyproject.toml | $(BIN)/python
-	$(PIP) --editable '.[local,data,dev]'
+	$(PIP) --editable '.[train,data,dev]'
 	touch $@ $(VENV)/local

@@ -17,8 +17,10 @@ NAMES = [
     *("ask", "ask_all", "load_plan", "load_study", "load_task", "play", "study"),
 ]
 LEVERS = [
-    *("Abstain", "Agree", "Cascade", "CascadeRoute", "Confident", "Fallback", "Ladder", "Panel", "Prompt"),
-    *("Read", "Render", "Route", "Scored", "Split", "Sticky", "Vote"),
+    *("Abstain", "Agree", "Beam", "BestOf", "Cascade", "CascadeRoute", "Check", "Compute", "Confident"),
+    *("Constrain", "DeepConf", "Dvts", "Fallback", "FewShot", "Judged", "Ladder", "Lookahead", "Panel"),
+    *("Prompt", "Read", "Render", "Repair", "Retrieve", "Revise", "Reward", "Route", "Scored"),
+    *("Shortest", "Solve", "Split", "Sticky", "Tools", "Vote"),
 ]
 SCORERS = [
     *("contains", "exact", "json", "judge", "label", "list_f1", "number", "python", "regex"),

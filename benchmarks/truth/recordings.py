@@ -90,7 +90,7 @@ def zeroeval() -> Calls:
         [row["id"] for row in questions],
         kept,
         name=lambda row: row["model"],
-        final=lambda row: _number(row["answer"]),
+        final=lambda row: number(row["answer"]),
         score=lambda row: float(row["correct"]),
         cost=lambda row: _dollars(ZEROEVAL[row["model"]], lengths[row["qid"]] / 4, row["n_chars"] / 4),
     )
@@ -278,7 +278,7 @@ def _empty(items: int, weight: int) -> Call:
     return Call(np.full(items, UNREAD), np.full(items, np.nan), np.zeros(items), weight)
 
 
-def _number(text: str | None) -> str | None:
+def number(text: str | None) -> str | None:
     """A number as one spelling ("$1,800" is "1800", "14 boxes" is "14"); other texts as they are."""
     if text is None:
         return None

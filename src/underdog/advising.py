@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy as np
 
-from underdog.acts import Acts
-from underdog.answerer import Act, Failure
-from underdog.drive import Driver
-from underdog.engines.binding import Binder
+from underdog.embedding import embedded
 from underdog.errors import DataError
-from underdog.levers.route import EMBED
 from underdog.report.figures import DASH, percent, points, whole_percent
 from underdog.report.page import notes, table, title
 from underdog.routing import Advice, Options, OutcomeTable, read_outcomes, route
 from underdog.routing.curve import Point, frontier
-from underdog.routing.embeddings import Vectors
 from underdog.routing.judged import Judged
 from underdog.routing.policy import Policy
 from underdog.routing.ruling import Contender, Kind
 from underdog.statistics.certificate import Certificate
-from underdog.store import DEFAULT_PATH, Bank, Store
+from underdog.store import DEFAULT_PATH
 from underdog.studies.outcomes import run_outcomes
 
 if TYPE_CHECKING:
@@ -34,7 +28,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _RUN = "route"
-_BATCH = 64
 _COLOURS = {Kind.ROUTE: "green", Kind.DO_NOT: "yellow", Kind.CANNOT_TELL: "yellow"}
 
 
@@ -64,7 +57,7 @@ def advise(wanted: Wanted, console: Console) -> Advice:
     options = Options(margin=wanted.margin, seed=wanted.seed, embedder=wanted.embedder)
     vectors = None
     if wanted.embedder is not None:
-        vectors = asyncio.run(embedded(outcomes.questions, wanted.embedder, wanted.store))
+        vectors = asyncio.run(embedded(outcomes.questions, wanted.embedder, wanted.store, _RUN))
     advice = route(outcomes, default=wanted.default, vectors=vectors, options=options)
     if wanted.json:
         print(as_json(advice))
@@ -100,32 +93,6 @@ def outcomes_at(path: Path, questions: Path | None = None) -> OutcomeTable:
     return run_outcomes(path)
 
 
-async def embedded(texts: Sequence[str], model: str, store: Path) -> Vectors:
-    """Texts as vectors by a named model, shape (n, d): acts of a driver, recorded in a store.
-
-    Raises:
-        DataError: the embedder failed, or its vectors differ in length.
-        ConfigError: the model cannot be bound, or gives no vectors.
-    """
-    distinct = list(dict.fromkeys(texts))
-    batches = [distinct[start : start + _BATCH] for start in range(0, len(distinct), _BATCH)]
-    binder = Binder()
-    with Store(store) as kept:
-        kept.start_run(_RUN, {"embedder": model})
-        async with Acts(binder) as acts, Driver(binder, Bank(kept, _RUN), tools=acts) as driver:
-            rows: list[Any] = []
-            for batch in batches:
-                trail = await driver.act(Act(EMBED, {"model": model, "texts": batch}))
-                if isinstance(trail.result, Failure):
-                    raise DataError(f"embedder {model}: {trail.result.message}")
-                rows += trail.result
-        kept.finish_run(_RUN)
-    if len({len(row) for row in rows}) > 1:
-        raise DataError(f"embedder {model}: its vectors differ in length")
-    place = {text: i for i, text in enumerate(distinct)}
-    return np.array(rows, dtype=np.float32)[[place[text] for text in texts]]
-
-
 def as_json(advice: Advice) -> str:
     """The advice as JSON; of a policy only its digest."""
     return msgspec.json.format(msgspec.json.encode(_plain(advice)), indent=2).decode()
@@ -133,7 +100,7 @@ def as_json(advice: Advice) -> str:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Policy):
-        return value.digest
+        return value.stored.digest
     if is_dataclass(value):
         return {item.name: _plain(getattr(value, item.name)) for item in fields(value)}
     return [_plain(one) for one in value] if isinstance(value, tuple) else value

@@ -28,6 +28,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import msgspec
 
 from underdog.errors import AskFailed, ContractError
+from underdog.stored import Stored
 from underdog.trial import Spend
 
 Message: TypeAlias = Mapping[str, Any]
@@ -211,10 +212,20 @@ class Ask:
 
 @dataclass(frozen=True)
 class Act:
-    """Do this: anything with an effect or a price that is not a model call. Arguments are JSON."""
+    """Do this: anything with an effect or a price that is not a model call. Arguments are JSON.
+
+    `file` is what is too big for arguments (an index): the tool's function gets it as keyword `file`, and
+    only its name is recorded.
+    """
 
     tool: Tool
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    file: Stored | None = None
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """What is to be done, as a JSON object: the arguments, and the file by its name."""
+        return {**self.arguments, **({} if self.file is None else {"file": self.file.name})}
 
 
 Effect: TypeAlias = Ask | Act
@@ -243,9 +254,9 @@ def try_ask(answerer: Answerer, request: Request) -> Generator[Ask, Any, Answer 
     return result
 
 
-def act(tool: Tool, **arguments: Any) -> Generator[Act, Any, Any]:
+def act(tool: Tool, *, file: Stored | None = None, **arguments: Any) -> Generator[Act, Any, Any]:
     """One act; its value, or AskFailed."""
-    result = yield Act(tool, arguments)
+    result = yield Act(tool, arguments, file)
     if isinstance(result, Failure):
         raise AskFailed(result)
     return result

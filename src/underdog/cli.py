@@ -27,6 +27,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+AllowCode = Annotated[
+    bool, typer.Option("--allow-code", help="Agree to run your own programs that levers name.")
+]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, such as runs/tickets.")]
 
 
@@ -81,6 +84,10 @@ def study(
     store: Annotated[
         Path | None, typer.Option(help="The bank of calls.", show_default=".underdog/store.sqlite")
     ] = None,
+    no_diagnosis: Annotated[
+        bool, typer.Option("--no-diagnosis", help="Race the usual levers without looking first.")
+    ] = False,
+    allow_code: AllowCode = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say the verdict only.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
@@ -92,7 +99,12 @@ def study(
         from underdog.studying import Asked, conduct
 
         budget = Budget(budget_dollars, budget_tokens, budget_minutes)
-        code = conduct(Asked(file, dry_run, fresh, yes, quiet, json, budget, out, store))
+        code = conduct(
+            Asked(
+                file, dry_run, fresh, yes, quiet, json, budget, out, store,
+                allow_code=allow_code, undiagnosed=no_diagnosis,
+            )
+        )  # fmt: skip
     raise typer.Exit(code)
 
 
@@ -107,6 +119,7 @@ def diagnose(
     store: Annotated[
         Path | None, typer.Option(help="The bank of calls.", show_default=".underdog/store.sqlite")
     ] = None,
+    allow_code: AllowCode = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say the findings only.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the diagnosis as JSON.")] = False,
 ) -> None:
@@ -118,8 +131,40 @@ def diagnose(
         from underdog.diagnosing import conduct
         from underdog.studying import Asked
 
-        asked = Asked(file, dry_run, fresh, yes, quiet, json, out=out, store=store)
+        asked = Asked(file, dry_run, fresh, yes, quiet, json, out=out, store=store, allow_code=allow_code)
         code = conduct(asked, n)
+    raise typer.Exit(code)
+
+
+@app.command()
+def tune(
+    file: Annotated[Path, typer.Argument(metavar="STUDY", help="The study, a YAML file.")],
+    method: Annotated[str, typer.Option(help="lora, distil, dpo or grpo.")],
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A setting, such as rank=16.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of all that is drawn.")] = 0,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Prove the task, forecast, stop.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Agree to the forecast's cost.")] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Where the model goes.", show_default="runs/NAME/METHOD")
+    ] = None,
+    store: Annotated[
+        Path | None, typer.Option(help="The bank of calls.", show_default=".underdog/store.sqlite")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say what came of it only.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the record as JSON.")] = False,
+) -> None:
+    """Train an adapter for the small model on the fit split, and hold it against the others on tune.
+
+    Stopped, run the same command to go on from the last checkpoint, to the same result.
+    """
+    with edge():
+        from underdog.studying import Asked
+        from underdog.tuning import conduct
+
+        asked = Asked(file, dry_run, False, yes, quiet, json, out=out, store=store)
+        code = conduct(asked, method, settings or [], seed)
     raise typer.Exit(code)
 
 
@@ -160,6 +205,7 @@ def serve(
     shadow_budget: Annotated[
         float | None, typer.Option(metavar="DOLLARS", help="What that may cost in all.")
     ] = None,
+    allow_code: AllowCode = False,
 ) -> None:
     """Serve a run's plan as an OpenAI-compatible model."""
     with edge():
@@ -169,7 +215,15 @@ def serve(
         if (shadow is None) != (shadow_budget is None):
             raise ConfigError("--shadow and --shadow-budget belong together: give both, or neither")
         watched = None if shadow is None or shadow_budget is None else Shadow(shadow, shadow_budget)
-        serve_plan(run, host=host, port=port, api_key_env=api_key_env, store=store, shadow=watched)
+        serve_plan(
+            run,
+            host=host,
+            port=port,
+            api_key_env=api_key_env,
+            store=store,
+            shadow=watched,
+            allow_code=allow_code,
+        )
 
 
 @app.command()
@@ -296,3 +350,33 @@ def route(
 
         wanted = Wanted(file, questions, default, margin, seed, embedder, store or DEFAULT_PATH, save, json)
         advise(wanted, page())
+
+
+@app.command()
+def index(
+    documents: Annotated[
+        Path, typer.Argument(metavar="DOCUMENTS", help="A folder of .txt and .md files, or a table of texts.")
+    ],
+    save: Annotated[Path, typer.Option(help="The file to write, ending in .safetensors.")],
+    embedder: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="Makes vectors, such as hf/NAME.", show_default="words alone"),
+    ] = None,
+    text: Annotated[str | None, typer.Option(help="The table's column with the text.")] = None,
+    id: Annotated[str | None, typer.Option(help="The table's column that citations name.")] = None,
+    by: Annotated[str, typer.Option(help="Keep whole: paragraph, sentence or word.")] = "paragraph",
+    size: Annotated[int, typer.Option(min=1, help="The most words of a passage.")] = 160,
+    overlap: Annotated[int, typer.Option(min=0, help="Words repeated in the next passage.")] = 0,
+    store: Annotated[
+        Path | None, typer.Option(help="Where vectors are recorded.", show_default=".underdog/store.sqlite")
+    ] = None,
+) -> None:
+    """Make an index of documents for the lever `retrieve`; needed only for vectors, or to keep it."""
+    with edge():
+        from underdog.indexing import Wanted, make_index
+        from underdog.report.page import page
+        from underdog.store import DEFAULT_PATH
+
+        described = {"path": str(documents), "by": by, "size": size, "overlap": overlap}
+        columns = {key: value for key, value in (("text", text), ("id", id)) if value is not None}
+        make_index(Wanted({**described, **columns}, save, embedder, store or DEFAULT_PATH), page())

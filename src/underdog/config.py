@@ -8,13 +8,16 @@ anywhere. One file is read, the first of `$UNDERDOG_CONFIG`, `./underdog.toml` a
     [endpoints.house]                       UNDERDOG_ENDPOINT_HOUSE=https://llm.example.com/v1
     base_url = "https://llm.example.com/v1" UNDERDOG_KEY_HOUSE=...
     api_key_env = "HOUSE_KEY"
-    kind = "vllm"                           # openai, azure, ollama, vllm, llamacpp or openrouter
+    kind = "vllm"                           # or openai, azure, ollama, sglang, llamacpp, openrouter, underdog
     concurrency = 16
     timeout = 120.0                         # seconds for one whole answer
 
     [prices."house/qwen3-32b"]              # dollars per million tokens
     input = 0.10
     output = 0.40
+
+    [tools.files]                           # MCP servers for the lever Tools: see `toolserver.py`
+    command = ["python", "server.py"]
 
 It opens no connection and knows no list prices: see `engines/openai.py` and `prices.py`.
 """
@@ -31,10 +34,11 @@ from urllib.parse import urlsplit
 
 from underdog.endpoint import Endpoint, Price, Secret
 from underdog.errors import ConfigError
+from underdog.toolserver import ToolServer, tool_servers
 
 __all__ = ["Config", "Endpoint", "Price", "Secret", "load_config"]
 
-KINDS = ("openai", "azure", "ollama", "vllm", "llamacpp", "openrouter")
+KINDS = ("openai", "azure", "ollama", "vllm", "sglang", "llamacpp", "openrouter", "underdog")
 ENGINES = ("tiny", "hf", "replay", "fake")
 """Names that engines of underdog itself go by; no alias may take them."""
 
@@ -71,11 +75,12 @@ Table: TypeAlias = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Config:
-    """Every endpoint alias and declared price, and the file they came from (None: no file)."""
+    """Every endpoint alias, price and tool server, and the file they came from (None: no file)."""
 
     endpoints: Mapping[str, Endpoint]
     prices: Mapping[str, Price] = field(default_factory=dict)
     source: Path | None = None
+    tools: Mapping[str, ToolServer] = field(default_factory=dict)
 
     def endpoint(self, alias: str) -> Endpoint:
         """The endpoint behind an alias, safe to send to.
@@ -99,6 +104,20 @@ class Config:
         _refuse_plain_text(found)
         return found
 
+    def tool_server(self, alias: str) -> ToolServer:
+        """The tool server behind an alias.
+
+        Raises:
+            ConfigError: the alias is unknown.
+        """
+        if alias not in self.tools:
+            known = ", ".join(sorted(self.tools)) or "none"
+            raise ConfigError(
+                f"no tool server is called {alias!r}; known are {known}: add [tools.{alias}] with a command "
+                f"or a url to {self.source or 'underdog.toml'}"
+            )
+        return self.tools[alias]
+
 
 def load_config(
     path: Path | None = None,
@@ -116,7 +135,7 @@ def load_config(
     source = _source(path, environ, directory or Path.cwd())
     content = _read(source) if source else {}
     where = str(source) if source else "the environment"
-    _known(content, ("endpoints", "prices"), where)
+    _known(content, ("endpoints", "prices", "tools"), where)
     tables = _built_in(environ)
     for name, table in _tables(content.get("endpoints", {}), f"{where}: [endpoints]").items():
         tables[name] = _declared(name, table, tables.get(name), where)
@@ -126,7 +145,7 @@ def load_config(
         name: _price(table, f"{where}: [prices.{name!r}]")
         for name, table in _tables(content.get("prices", {}), f"{where}: [prices]").items()
     }
-    return Config(endpoints, prices, source)
+    return Config(endpoints, prices, source, tool_servers(content.get("tools", {}), where))
 
 
 def _source(path: Path | None, environ: Mapping[str, str], directory: Path) -> Path | None:

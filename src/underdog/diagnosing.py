@@ -35,6 +35,7 @@ def conduct(asked: Asked, examples: int | None) -> int:
         fresh=asked.fresh,
         consent=Consent(asked, part(spec.budget, effort.share), talk),
         progress=watch,
+        allow_code=asked.allow_code,
     )
     if carried_out(diagnosed_alone(spec, settings, effort), watch, asked.fresh) is None:
         return 0 if asked.dry_run else 1

@@ -148,8 +148,17 @@ class Driver:
                     paid.setdefault(key, result.spend)
                     yield _whole(result, paid, handed, piece.text)
 
+    def recorded(self, key: str) -> Answer | None:
+        """The answer of a recorded call; None for an act, a failure or a key that is not known."""
+        call = self._terms.sink.find(key)
+        if call is None or call.failed or call.fingerprint.startswith("tool:"):
+            return None
+        return msgspec.json.decode(call.result, type=Answer)
+
     async def act(self, act: Act) -> Trail:
         """Perform an act, once for all who ask for it at the same time, or find it in the bank.
+
+        A function that says of itself that it `has_effects` is performed for each who asks.
 
         Raises:
             ContractError: its tool is not bound.
@@ -162,10 +171,12 @@ class Driver:
                 "pass it to the Driver's `tools`"
             )
         fingerprint = f"tool:{act.tool.name}:{act.tool.version}"
-        key = digest([fingerprint, act.arguments])
+        key = digest([fingerprint, act.content])
         if (found := self._terms.find(key)) is not None:
             self.tally.banked += 1
             return Trail(msgspec.json.decode(found.result), {key: found.spend})
+        if getattr(function, "has_effects", False):
+            return await asyncio.shield(self._act(key, fingerprint, function, act))
         task = self._acting.get(key)
         if task is None:
             task = asyncio.ensure_future(self._act(key, fingerprint, function, act))
@@ -177,8 +188,8 @@ class Driver:
         began, clock = time.time(), time.perf_counter()
         value, result = await self._effect(function, act)
         spend = Spend(seconds=time.perf_counter() - clock)
-        arguments, failed = canonical(act.arguments).decode(), isinstance(value, Failure)
-        call = Call(key, act.tool.name, fingerprint, arguments, "", result, failed, spend, began)
+        asked, failed = canonical(act.content).decode(), isinstance(value, Failure)
+        call = Call(key, act.tool.name, fingerprint, asked, "", result, failed, spend, began)
         await self._terms.sink.record([call])
         self.tally.add(spend)
         return Trail(value, {key: spend})
@@ -186,12 +197,13 @@ class Driver:
     async def _effect(self, function: Callable[..., Any], act: Act) -> tuple[Any, str]:
         """The value as it will be found again, through JSON, and its JSON text."""
         name = act.tool.name
+        given = {**act.arguments, **({} if act.file is None else {"file": act.file})}
         try:
             async with asyncio.timeout(self._terms.timeout) as limit:
                 if inspect.iscoroutinefunction(function):
-                    value = await function(**act.arguments)
+                    value = await function(**given)
                 else:
-                    value = await asyncio.to_thread(function, **act.arguments)
+                    value = await asyncio.to_thread(function, **given)
             if not isinstance(value, Failure):
                 text = msgspec.json.encode(value)
                 return msgspec.json.decode(text), text.decode()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-SELF_HOSTED = ("ollama", "vllm", "llamacpp")
+SELF_HOSTED = ("ollama", "vllm", "sglang", "llamacpp")
 
 
 class Secret:

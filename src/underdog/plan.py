@@ -1,8 +1,8 @@
 """A Plan: an answerer saved as plain JSON, with the evidence that it rests on.
 
 `plan.json` holds names and numbers only, no code and no addresses: endpoints appear by alias, so that a
-stranger's plan can never send a key anywhere. What is too big for it (a router) lies beside it in a file that
-its content hash names. `dump` and `load` are also how study files name levers.
+stranger's plan can never send a key anywhere. What is too big for it (a router, an index) lies beside it in a
+file that its content hash names. `dump` and `load` are also how study files name levers.
 """
 
 from __future__ import annotations
@@ -10,20 +10,25 @@ from __future__ import annotations
 import difflib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, TypeAlias, TypeVar, get_args, get_type_hints
 
 import msgspec
 
 from underdog.answerer import Answerer, Lever, Model, Request, digest
 from underdog.errors import StudyError
 from underdog.levers import known
-from underdog.routing.stored import SUFFIX, Stored
+from underdog.levers.program import Program
+from underdog.stored import Stored
+
+T = TypeVar("T")
 
 FORMAT = 1
+Reader: TypeAlias = Callable[[Any, Path | None], Stored]
+"""What makes a file out of the value in a study file and the folder where its names start."""
 _MODEL_FIELDS = tuple(f.name for f in fields(Model))
 
 
@@ -82,7 +87,7 @@ def load_plan(path: str | Path) -> Plan:
     if not isinstance(body, dict) or body.get("format") != FORMAT:
         came = body.get("format") if isinstance(body, dict) else type(body).__name__
         raise StudyError(f"{path}: a plan must have format {FORMAT}; got {came!r}: use a matching underdog")
-    answerer = load(body.get("answerer"), base=path.parent)
+    answerer = _loaded(body.get("answerer"), Place({}, path.parent, sealed=True), "plan")
     plan = Plan(str(body.get("name", "")), answerer, body.get("evidence", {}))
     if plan.digest != body.get("digest"):
         raise StudyError(
@@ -143,30 +148,26 @@ def _name(lever: Any) -> str:
 
 def models_of(answerer: Answerer) -> tuple[Model, ...]:
     """Every model inside an answerer, each once, in the order in which it is named."""
-    if isinstance(answerer, Model):
-        return (answerer,)
-    found: dict[Model, None] = {}
-    for one in fields(answerer):  # type: ignore[arg-type]
-        value = getattr(answerer, one.name)
-        for inner in value if isinstance(value, tuple) else (value,):
-            if isinstance(inner, Model) or hasattr(inner, "steps"):
-                found |= dict.fromkeys(models_of(inner))
-    return tuple(found)
+    return parts_of(answerer, Model)
 
 
 def files_of(answerer: Answerer) -> tuple[Stored, ...]:
     """Every file inside an answerer, each once."""
-    if isinstance(answerer, Model):
-        return ()
-    found: dict[Stored, None] = {}
-    for one in fields(answerer):  # type: ignore[arg-type]
-        value = getattr(answerer, one.name)
-        for inner in value if isinstance(value, tuple) else (value,):
-            if isinstance(inner, Stored):
-                found[inner] = None
-            elif isinstance(inner, Model) or hasattr(inner, "steps"):
-                found |= dict.fromkeys(files_of(inner))
-    return tuple(found)
+    return parts_of(answerer, Stored)
+
+
+def programs_of(answerer: Answerer) -> tuple[Program, ...]:
+    """Every program of the user's inside an answerer, each once."""
+    return parts_of(answerer, Program)
+
+
+def parts_of(value: Any, kind: type[T]) -> tuple[T, ...]:
+    """Everything of a kind in an answerer and its fields, each once, in the order in which it is named."""
+    held: list[Any] = list(value) if isinstance(value, tuple) else []
+    if hasattr(value, "steps"):
+        held = [getattr(value, one.name) for one in fields(value)]
+    found = [value] if isinstance(value, kind) else []
+    return tuple(dict.fromkeys([*found, *(part for one in held for part in parts_of(one, kind))]))
 
 
 def load(
@@ -187,10 +188,14 @@ def load(
 
 @dataclass(frozen=True)
 class Place:
-    """Where names are looked up while an answerer is loaded: answerers by name, files in a folder."""
+    """Where names are looked up while an answerer is loaded: answerers by name, files in a folder.
+
+    In a `sealed` place only files named by their content hash are read: a plan may come from a stranger.
+    """
 
     names: Mapping[str, Answerer]
     base: Path | None = None
+    sealed: bool = False
 
 
 def _loaded(value: Any, place: Place, where: str) -> Answerer:
@@ -199,7 +204,7 @@ def _loaded(value: Any, place: Place, where: str) -> Answerer:
     if not isinstance(value, Mapping):
         raise StudyError(f"{where}: an answerer must be a name or a mapping; got {type(value).__name__}")
     body = dict(value)
-    if "model" in body:
+    if "model" in body and "lever" not in body:
         unknown = set(body) - {"model", *_MODEL_FIELDS}
         if unknown:
             raise StudyError(f"{where}: unknown model setting {unknown.pop()!r}; known: {_MODEL_FIELDS}")
@@ -228,7 +233,7 @@ def _lever(cls: type[Any], body: dict[str, Any], place: Place, where: str) -> An
     known_fields = {f.name: f for f in fields(cls)}
     for key in body:
         if key not in known_fields:
-            close = difflib.get_close_matches(key, known_fields, n=1)
+            close = difflib.get_close_matches(str(key), known_fields, n=1)  # YAML reads a bare no as False
             hint = f"; did you mean {close[0]!r}?" if close else ""
             raise StudyError(f"{where}: unknown field {key!r} (known: {', '.join(known_fields)}){hint}")
     missing = [
@@ -238,39 +243,55 @@ def _lever(cls: type[Any], body: dict[str, Any], place: Place, where: str) -> An
     ]
     if missing:
         raise StudyError(f"{where}: needs {missing[0]!r}; got only {', '.join(body) or 'nothing'}")
-    made = {key: _field(raw, hints[key], place, f"{where}.{key}") for key, raw in body.items()}
+    made = {
+        key: _file(raw, known_fields[key].metadata.get("read"), place, f"{where}.{key}")
+        if _holds(hints[key], Stored)
+        else _field(raw, hints[key], place, f"{where}.{key}")
+        for key, raw in body.items()
+    }
     lever: Answerer = cls(**made)
     return lever
 
 
-def _holds_answerers(hint: Any) -> bool:
-    return hint in (Model, Lever) or any(_holds_answerers(inner) for inner in get_args(hint))
+def _holds(hint: Any, *kinds: Any) -> bool:
+    return hint in kinds or any(_holds(inner, *kinds) for inner in get_args(hint))
 
 
 def _field(raw: Any, hint: Any, place: Place, where: str) -> Any:
-    if _holds_answerers(hint):
+    if _holds(hint, Model, Lever):
         if isinstance(raw, Sequence) and not isinstance(raw, str):
             return tuple(_loaded(one, place, f"{where}[{i}]") for i, one in enumerate(raw))
         return _loaded(raw, place, where)
-    if hint is Stored or Stored in get_args(hint):
-        return None if raw is None else _file(raw, place, where)
+    if hint is Program and isinstance(raw, str):
+        return Program.read(raw, place.base)
+    if Program in get_args(hint) and isinstance(raw, Sequence):
+        return tuple(_field(one, Program, place, f"{where}[{i}]") for i, one in enumerate(raw))
     try:
         return msgspec.convert(raw, hint)
     except msgspec.ValidationError as error:
         raise StudyError(f"{where}: {error}; got {raw!r}") from None
 
 
-def _file(raw: Any, place: Place, where: str) -> Stored:
-    """A file by its path (in study files) or, in plans, by the content hash that it must have."""
-    named = raw.get("file") if isinstance(raw, Mapping) else raw
-    if not isinstance(named, str):
-        raise StudyError(f"{where}: must be the path of a router's file; got {raw!r}")
-    if not isinstance(raw, Mapping):
-        return Stored.read((place.base or Path()) / named)
-    meant = Stored(Path(named).name.removesuffix(SUFFIX))
+def _file(raw: Any, reader: Reader | None, place: Place, where: str) -> Stored | None:
+    """A file by the content hash that it must have (in plans), else what the field's reader makes of it."""
+    if raw is None:
+        return None
+    if isinstance(raw, Mapping) and set(raw) == {"file"}:
+        return _named_file(str(raw["file"]), place, where)
+    if place.sealed:
+        raise StudyError(f"{where}: a plan names files by their content hash; got {raw!r}: save it again")
+    if reader is not None:
+        return reader(raw, place.base)
+    if not isinstance(raw, str):
+        raise StudyError(f"{where}: must be the path of a file; got {raw!r}")
+    return Stored.read((place.base or Path()) / raw)
+
+
+def _named_file(name: str, place: Place, where: str) -> Stored:
+    meant = Stored.named(Path(name).name)
     if place.base is None:
         return meant
-    found = Stored.read(place.base / Path(named).name)
+    found = Stored.read(place.base / meant.name)
     if found != meant:
-        raise StudyError(f"{where}: {named} holds another router than its name says: save the plan again")
+        raise StudyError(f"{where}: {name} holds something else than its name says: save the plan again")
     return found

@@ -54,6 +54,8 @@ class Asked:
     budget: Budget = Budget()
     out: Path | None = None
     store: Path | None = None
+    allow_code: bool = False
+    undiagnosed: bool = False
 
 
 def conduct(asked: Asked) -> int:
@@ -75,7 +77,8 @@ def conduct(asked: Asked) -> int:
         fresh=asked.fresh,
         consent=consent,
         progress=watch,
-        advice=advice_in(folder, spec.digest),
+        advice=() if asked.undiagnosed else advice_in(folder, spec.digest),
+        allow_code=asked.allow_code,
     )
     result = carried_out(run(spec, settings), watch, asked.fresh)
     if result is None:

@@ -279,9 +279,9 @@ def test_a_prompt_beyond_the_context_is_too_long_and_an_answer_ends_with_the_con
     [
         (Request(({"role": "user", "content": [{"type": "image_url", "image_url": {}}]},)), "image_url"),
         (Request(({"role": "tool", "content": "x"},)), "no tool messages"),
-        (Request(({"role": "user"},), response_format={"type": "json_object"}), "json_object"),
+        (Request(({"role": "user"},), response_format={"type": "structural_tag"}), "structural_tag"),
         (Request(({"role": "user", "content": "x"},), extra={"top_k": 5}), "top_k"),
-        (Request(({"role": "user", "content": "x"},), (TOOL,), tool_choice="required"), "required"),
+        (Request(({"role": "user", "content": "x"},), tool_choice="required"), "required"),
     ],
 )
 def test_what_the_engine_cannot_do_is_a_bad_request_that_names_it(

@@ -13,6 +13,7 @@ import openai
 import pytest
 import uvicorn
 
+from underdog.acts import Acts
 from underdog.answerer import Answerer, Model, Request, Sampling
 from underdog.drive import Driver
 from underdog.engines.fake import FakeEngine
@@ -79,7 +80,8 @@ class Server:
     @contextmanager
     def serving(self, plan: Plan, bind: Callable[[Model], Any], **settings: Any) -> Iterator[Gateway]:
         ledger, name = settings.pop("ledger", None) or Ledger(), str(len(self.apps))
-        driver = Driver(bind, ledger, retry=Retry(attempts=2, first=0.001, longest=0.002))
+        retry = Retry(attempts=2, first=0.001, longest=0.002)
+        driver = Driver(bind, ledger, tools=Acts(bind), retry=retry)
         if "watching" in settings:
             settings["watching"] = settings["watching"](plan, driver)
         self.apps[name] = create_app(plan, driver, **settings)

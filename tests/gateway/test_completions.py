@@ -9,10 +9,13 @@ from dataclasses import replace
 import openai
 import pytest
 
+from underdog.acts import Acts
 from underdog.answerer import Answer, Failure, Model, Request, Sampling, TokenLogprob, ToolCall
 from underdog.drive import Driver
 from underdog.engines.fake import FakeEngine
-from underdog.levers import Agree, Cascade, Confident, Fallback, Panel, Prompt, Read, Vote
+from underdog.levers import Agree, Cascade, Confident, Fallback, FewShot, Panel, Prompt, Read, Retrieve, Vote
+from underdog.levers.few_shot import indexed
+from underdog.retrieval.index import Index
 from underdog.store.sinks import MemoryBank
 from underdog.trial import Spend
 from underdog.wire import request_from
@@ -169,6 +172,7 @@ def engine_for(model: Model) -> FakeEngine:
 
 
 READ = Read(SMALL, rule="number")
+NOTES = Index.of([("a", "one is a number"), ("b", "so is two")]).stored
 PLANS = [
     READ,
     Vote(READ, 5),
@@ -176,8 +180,11 @@ PLANS = [
     Agree((READ, Read(LARGE, rule="number")), LARGE),
     Fallback((READ, LARGE)),
     Panel((READ, Read(LARGE, rule="number"))),
-    Prompt(READ, system="Think.", demonstrations=(("1", "2"),)),
+    Prompt(FewShot(READ, demonstrations=(("1", "2"),)), system="Think."),
     Cascade(Confident(READ, "verbalised"), LARGE, 0.5),
+    Retrieve(READ, NOTES, 1),
+    Retrieve(Vote(READ, 3), NOTES, cite=True),
+    FewShot(READ, 1, by="nearest", index=indexed([("one more", "2")])),
 ]
 
 
@@ -193,7 +200,7 @@ def test_the_served_answer_equals_the_drivers_with_the_same_calls(serve, ask, an
         request = request_from(body, Sampling(max_tokens=64))
 
         async def studied(request=request):
-            async with Driver(engine_for, MemoryBank()) as driver:
+            async with Driver(engine_for, MemoryBank(), tools=Acts(engine_for)) as driver:
                 return await driver.answer(answerer, request)
 
         trail = asyncio.run(studied())

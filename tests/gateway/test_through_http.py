@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 import underdog
+from underdog import tiny
 from underdog.answerer import Answer, Failure, Model, Request, ToolCall
 from underdog.drive import Driver
 from underdog.endpoint import Endpoint
 from underdog.engines.fake import FakeEngine
 from underdog.engines.openai import OpenAIEngine
-from underdog.levers import Read, Vote
+from underdog.levers import Beam, Confident, Constrain, Dvts, Lookahead, Read, Vote
 from underdog.plan import Plan
 from underdog.store.sinks import MemoryBank
 from underdog.terms import Retry
@@ -111,3 +112,80 @@ def test_the_embedded_model_answers_through_http_as_it_does_at_home(serve) -> No
     assert [answer.text for answer in far_streamed] == [answer.text for answer in home_streamed]
     assert [a.spend.tokens for a in far] == [a.spend.tokens for a in home]
     assert any(answer.text for answer in home)
+
+
+STEPS = {"n": 4, "width": 2, "rounds": 6}
+GREEDY = {**STEPS, "temperature": 0.0}
+SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+
+
+def levers(model: Model) -> dict[str, object]:
+    """Forms of every kind, and searches that go on from what was written."""
+    reading, sure = Read(model, "number"), Confident(model)
+    return {
+        "choices": Constrain(model, choices=("Rome", "Paris at nine", "none")),
+        "schema": Constrain(model, schema=SCHEMA),
+        "regex": Constrain(model, regex="[0-9]{1,3}"),
+        "grammar": Constrain(model, grammar='root ::= "<" [a-z]+ ">"'),
+        "beam": Beam(reading, sure, **GREEDY),
+        "dvts": Dvts(reading, sure, **GREEDY),
+        "lookahead": Lookahead(reading, sure, **GREEDY),
+    }
+
+
+def all_of(bind, found, request):
+    async def session():
+        async with Driver(bind, MemoryBank(), retry=ONCE) as driver:
+            trails = {name: await driver.answer(lever, request) for name, lever in found.items()}
+            return {name: trail.result for name, trail in trails.items()}
+
+    return asyncio.run(session())
+
+
+def to_gateway(gateway):
+    """The gateway as an endpoint that says that it is one of ours."""
+    return lambda model: OpenAIEngine(Endpoint("gate", f"{gateway.url}/v1", kind="underdog"), "tickets")
+
+
+def test_the_same_levers_answer_the_same_at_home_and_through_http(serve) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("llguidance")
+    from underdog.engines.huggingface import HuggingFaceEngine
+
+    if "small" not in tiny.names():
+        pytest.skip("the embedded models are not trained yet")
+    folder = str(tiny.path("small"))
+    messages = ({"role": "system", "content": "Write the steps."}, {"role": "user", "content": "7+5-3+8"})
+    asked = Request(messages).sampled(max_tokens=40)
+    home = all_of(lambda model: HuggingFaceEngine(folder), levers(HOME), asked)
+    gateway = serve(Plan("tickets", HOME), HuggingFaceEngine(folder))
+    far = all_of(to_gateway(gateway), levers(FAR), asked)
+    for name, one in home.items():
+        other = far[name]
+        assert (other.text, other.final, other.finish) == (one.text, one.final, one.finish), name
+        assert (other.spend.calls, other.spend.tokens) == (one.spend.calls, one.spend.tokens), name
+    assert home["beam"].text.count("\n") >= 2 and home["choices"].text in ("Rome", "Paris at nine", "none")
+
+
+def test_a_sampled_search_takes_the_same_way_through_http(serve) -> None:
+    """A scripted model, since a gateway numbers draws by itself; every step is cut and kept at its end."""
+
+    def step(request: Request) -> str:
+        last = request.messages[-1]
+        text = last["content"] if last["role"] == "assistant" else ""
+        assert request.extra["include_stop_str_in_output"] and request.sampling.stop == ("\n",)
+        assert bool(text) == bool(request.extra.get("continue_final_message"))
+        return f"{len(text) + request.draw[-1] % 2}" + ("\n" if len(text) < 4 else "")
+
+    def judge(request: Request) -> Answer:
+        return Answer("", confidence=int(request.messages[-1]["content"].split()[-1]) / 10)
+
+    judged = Model("fake/judge")
+    home = {Model("fake/home"): FakeEngine(step), judged: FakeEngine(judge)}
+    gateway = serve(Plan("tickets", HOME), FakeEngine(step))
+    far = {FAR: to_gateway(gateway)(FAR), judged: FakeEngine(judge)}
+    for cls in (Beam, Dvts):
+        [one] = all_of(home.get, {"it": cls(Read(HOME, "number"), judged, **STEPS)}, QUESTION).values()
+        [other] = all_of(far.get, {"it": cls(Read(FAR, "number"), judged, **STEPS)}, QUESTION).values()
+        assert (one.text, one.final, one.confidence) == (other.text, other.final, other.confidence)
+        assert one.text.count("\n") == 2

@@ -1,15 +1,11 @@
-"""Prompt: system text, template and demonstrations."""
+"""Prompt: system text and template."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from underdog.answerer import Answer, Model, Request, play
-from underdog.errors import StudyError
-from underdog.example import Example
-from underdog.levers import Prompt
+from underdog.levers import FewShot, Prompt
 
 SMALL = Model("fake/small")
 SYSTEM, USER = {"role": "system", "content": "old"}, {"role": "user", "content": "q"}
@@ -21,14 +17,6 @@ def asked(lever, *messages):
     return [(m["role"], m["content"]) for m in seen[0].messages]
 
 
-def gold(example: Example) -> str | None:
-    return example.target
-
-
-def example(name: str, target: str | None, content: object = None) -> Example:
-    return Example(name, name, ({"role": "user", "content": content or f"ask {name}"},), target)
-
-
 def test_a_system_text_replaces_the_old_one_or_is_added() -> None:
     lever = Prompt(SMALL, system="new")
     assert asked(lever, SYSTEM, USER) == [("system", "new"), ("user", "q")]
@@ -37,10 +25,14 @@ def test_a_system_text_replaces_the_old_one_or_is_added() -> None:
     assert asked(Prompt(SMALL), SYSTEM, USER) == [("system", "old"), ("user", "q")]
 
 
-def test_a_template_wraps_the_last_user_message_only() -> None:
-    lever = Prompt(SMALL, template="Q: {input}\nA:")
+def test_a_template_wraps_every_user_message_so_that_earlier_turns_look_as_they_were_asked() -> None:
+    lever = Prompt(SMALL, template="Q: {input}\nA: {other}")
     turns = [USER, {"role": "assistant", "content": "a"}, {"role": "user", "content": "second {input}"}]
-    assert [content for _, content in asked(lever, *turns)] == ["q", "a", "Q: second {input}\nA:"]
+    assert [content for _, content in asked(lever, *turns)] == [
+        "Q: q\nA: {other}",
+        "a",
+        "Q: second {input}\nA: {other}",
+    ]
 
 
 def test_a_template_finds_the_user_behind_a_tools_answer() -> None:
@@ -63,8 +55,8 @@ def test_a_template_wraps_the_last_text_of_a_message_in_parts_and_leaves_its_ima
     assert content == [image]
 
 
-def test_demonstrations_are_earlier_turns_in_the_same_template() -> None:
-    lever = Prompt(SMALL, "new", "<{input}>", demonstrations=(("1+1", "2"), ("2+2", "4")))
+def test_demonstrations_of_a_lever_around_it_stand_in_the_same_template() -> None:
+    lever = FewShot(Prompt(SMALL, "new", "<{input}>"), demonstrations=(("1+1", "2"), ("2+2", "4")))
     assert asked(lever, SYSTEM, USER) == [
         ("system", "new"),
         ("user", "<1+1>"),
@@ -80,18 +72,3 @@ def test_everything_else_of_the_request_stays() -> None:
     seen = []
     play(Prompt(SMALL, system="s"), request, lambda ask: seen.append(ask.request) or Answer("a"))
     assert replace(seen[0], messages=request.messages) == request
-
-
-def test_fit_draws_its_shots_from_the_examples_by_seed() -> None:
-    examples = [example(str(i), f"gold {i}") for i in range(20)]
-    one, again, other = (Prompt(SMALL, shots=3, seed=seed).fit(examples, gold) for seed in (1, 1, 2))
-    assert one == again != other and len(one.demonstrations) == 3
-    assert all(a.removeprefix("gold ") == u.removeprefix("ask ") for u, a in one.demonstrations)
-    assert replace(one, demonstrations=()) == Prompt(SMALL, shots=3, seed=1)
-
-
-def test_examples_without_gold_or_text_are_no_demonstrations_and_too_few_are_refused() -> None:
-    poor = [example("1", "gold"), example("2", None), example("3", "gold", [{"type": "text", "text": "x"}])]
-    assert Prompt(SMALL, shots=1).fit(poor, gold).demonstrations == (("ask 1", "gold"),)
-    with pytest.raises(StudyError, match=r"2 shots need as many fit examples .* there are 1: lower `shots`"):
-        Prompt(SMALL, shots=2).fit(poor, gold)

@@ -11,11 +11,11 @@ from tests.routing.worlds import small_policy, specialists
 from underdog.errors import DataError
 from underdog.routing import load_policy
 from underdog.routing.embeddings import Latent
-from underdog.routing.policy import Policy, policy_from
+from underdog.routing.policy import Policy, policy_from, policy_of
 from underdog.routing.routers import Ridge, Universal
 from underdog.routing.seen import Seen
-from underdog.routing.stored import Stored
 from underdog.routing.tensors import packed, unpacked
+from underdog.stored import Stored
 
 TABLE = specialists(200)
 
@@ -27,12 +27,12 @@ def test_a_policy_decides_the_same_after_it_was_saved(tmp_path) -> None:
     again = load_policy(policy.save(tmp_path / "deep" / "router.safetensors"))
     assert again.answerers == policy.answerers and again.knob == 0.97
     assert np.array_equal(again.choose(TABLE.questions), policy.choose(TABLE.questions))
-    assert again.digest == policy.digest
+    assert again.content == policy.content
 
 
 def test_equal_policies_have_equal_files_and_another_knob_has_another() -> None:
     assert small_policy().content == small_policy().content
-    assert small_policy().digest != small_policy(0.5).digest
+    assert small_policy().stored != small_policy(0.5).stored
 
 
 def test_the_file_is_safetensors_to_anyone() -> None:
@@ -128,9 +128,9 @@ def test_a_new_answerer_joins_a_universal_policy_by_its_probes(tmp_path) -> None
         small_policy().probes(["x"], 1)
 
 
-def test_what_is_stored_is_equal_by_content_and_says_when_it_is_not_at_hand(tmp_path) -> None:
-    stored = Stored.of(small_policy())
-    assert stored == Stored(stored.digest) and hash(stored) == hash(Stored(stored.digest))
-    assert Stored.read(stored.write(tmp_path)).policy.digest == stored.digest
+def test_a_levers_file_is_unpacked_once_and_only_when_it_is_at_hand(tmp_path) -> None:
+    stored = small_policy().stored
+    again = Stored.read(stored.write(tmp_path))
+    assert policy_of(again).content == stored.content and policy_of(again) is policy_of(again)
     with pytest.raises(DataError, match="not at hand"):
-        _ = Stored(stored.digest).policy
+        policy_of(Stored(stored.digest))

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, mannwhitneyu
 
-from underdog.statistics import auroc, calibration_curve
+from underdog.statistics import auroc, auroc_difference, calibration_curve
 
 ITEMS = st.lists(st.tuples(st.sampled_from([0.1, 0.3, 0.5, 0.9]), st.booleans()), min_size=2, max_size=40)
 
@@ -86,3 +86,32 @@ def test_equal_confidences_fall_into_one_bin_and_nothing_into_none() -> None:
     assert (empty.n, empty.error, empty.bins) == (0, None, ())
     with pytest.raises(ValueError, match="bins"):
         calibration_curve([0.5], [True], bins=0)
+
+
+def test_two_signals_on_the_same_items_are_compared_with_their_covariance():
+    generator = np.random.default_rng(3)
+    right = [bool(one) for one in generator.random(300) < 0.5]
+    first = [float(np.clip(0.5 + 0.2 * (2 * truth - 1) + 0.2 * generator.normal(), 0, 1)) for truth in right]
+    second = [float(np.clip(value + 0.05 * generator.normal(), 0, 1)) for value in first]
+    found = auroc_difference(first, second, right)
+    areas = [auroc(values, right).estimate for values in (first, second)]
+    assert found.estimate == pytest.approx(areas[0] - areas[1])
+    apart = sum((auroc(values, right).high - auroc(values, right).low) for values in (first, second))
+    assert found.low < found.estimate < found.high and found.high - found.low < apart / 2
+    same = auroc_difference(first, first, right)
+    assert (same.estimate, same.low < 0 < same.high) == (0.0, True)
+    assert auroc_difference(first, second, [True] * 300).estimate is None
+
+
+def test_the_difference_of_two_areas_is_covered_as_often_as_claimed():
+    generator = np.random.default_rng(4)
+    covered = 0
+    for _ in range(200):
+        right = [bool(one) for one in generator.random(80) < 0.5]
+        signals = [
+            [float(np.clip(0.5 + 0.1 * (2 * truth - 1) + 0.2 * generator.normal(), 0, 1)) for truth in right]
+            for _ in range(2)
+        ]
+        found = auroc_difference(*signals, right)
+        covered += found.low <= 0 <= found.high
+    assert covered >= 180

@@ -14,7 +14,7 @@ from underdog.studies.run import Settings, run
 from underdog.studies.spec import Spec
 
 VOTE = {"lever": "vote", "inner": "small", "n": 3}
-SHOTS = {"lever": "prompt", "inner": "small", "shots": 2}
+SHOTS = {"lever": "fewshot", "inner": "small", "k": 2}
 
 
 def asked_of(shop: Shop) -> list[tuple[str, str, tuple[int, ...]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -14,13 +15,15 @@ from underdog.drive import Driver
 from underdog.engines.fake import FakeEngine
 from underdog.errors import Declined, StudyError
 from underdog.example import Example
-from underdog.levers import CascadeRoute, Ladder, Prompt, Render, Route, Scored, Sticky
+from underdog.levers import CascadeRoute, FewShot, Ladder, Render, Route, Scored, Sticky
 from underdog.levers.learner import unfitted
 from underdog.plan import load_plan
 from underdog.reading import Reading
+from underdog.retrieval.index import index_of
 from underdog.scorers import Exact
 from underdog.store.sinks import MemoryBank
 from underdog.studies.crossfit import lessons
+from underdog.studies.forecast import Work, forecast
 from underdog.studies.learning import School
 from underdog.studies.measure import Bench
 from underdog.studies.race import Book
@@ -190,12 +193,12 @@ def test_a_fold_that_does_not_speak_for_a_lever_is_answered_by_its_safest_member
 
 def test_a_member_that_learns_too_never_answers_what_it_learned_from(tmp_path: Any) -> None:
     """Shots inside a route: each half of the examples is answered with demonstrations of the other."""
-    shots = {"lever": "prompt", "inner": "verse", "shots": 3}
+    shots = {"lever": "fewshot", "inner": "verse", "k": 3}
     levers = {"shots": shots, "routed": {**ROUTE, "members": ["small", "shots", "large"]}}
     bound = market()
     spec = spec_of(tmp_path, levers, subjects(120))
     fitted = asyncio.run(school(spec, bound).fitted(spec.levers["routed"], spec.task.examples))
-    assert isinstance(fitted, Route) and isinstance(fitted.members[1], Prompt)
+    assert isinstance(fitted, Route) and isinstance(fitted.members[1], FewShot)
     assert len(fitted.members[1].demonstrations) == 3
     asked = [request.messages for request in bound.engines["fake/verse"].asked if len(request.messages) > 1]
     assert len(asked) == 120 and len({tuple(map(str, one[:-1])) for one in asked}) == 2
@@ -261,3 +264,56 @@ def test_members_without_a_known_cost_make_no_cascade(tmp_path: Any) -> None:
         Declined, match="only 0 of 100 examples have a score and a cost of small, verse, large"
     ):
         asyncio.run(school(spec, bound).fitted(spec.levers["learned"], spec.task.examples))
+
+
+@pytest.mark.parametrize("teacher", ["large", "small"])
+def test_a_teachers_right_answers_become_demonstrations_as_it_wrote_them(
+    tmp_path: Any, settings: Settings, teacher: str
+) -> None:
+    """The plan that is served shows them and names the teacher no more."""
+
+    def aloud(right: Any) -> Any:
+        def reply(request: Request) -> Answer:
+            number = int(str(request.messages[-1]["content"]).rsplit(" ", 1)[1])
+            shown = sum("Let me see" in str(message["content"]) for message in request.messages)
+            return Answer(f"Let me see, it is {number if right(number) or shown else number + 1}")
+
+        return reply
+
+    bound = Market(small=aloud(lambda number: number % 2), large=aloud(lambda number: True))
+    lever = {"lever": "fewshot", "inner": "small", "k": 2, "by": "nearest", "teacher": teacher}
+    body = {"models": {"small": "fake/small", "large": "fake/large"}, "margin": 0.1}
+    task = replace(subjects(600), reading=Reading("regex", pattern=r"it is (\d+)", form="it is {}"))
+    spec = spec_from({"name": "s", "task": task, "levers": {"taught": lever}, **body}, tmp_path)
+    result = asyncio.run(run(spec, replace(settings, bind=bound)))
+    assert result is not None and result.findings.winner == "taught" and result.folder is not None
+    [arm] = [arm for arm in result.findings.test if arm.name == "taught"]
+    assert arm.score.estimate == 1.0
+    plan = load_plan(result.folder).answerer
+    assert isinstance(plan, FewShot) and plan.teacher is None and plan.index is not None
+    texts = [json.loads(text) for text in (index_of(plan.index).texts[i] for i in range(20))]
+    assert all(answer == f"Let me see, it is {user.rsplit(' ', 1)[1]}" for user, answer in texts)
+    assert teacher == "large" or all(int(user.rsplit(" ", 1)[1]) % 2 for user, _ in texts)
+
+
+def test_a_teacher_who_is_seldom_right_is_declined_with_the_reason(tmp_path: Any, settings: Settings) -> None:
+    bound = Market(small=knows("sums"), verse=lambda request: Answer("0"), large=knows("sums", "verse"))
+    levers = {"taught": {"lever": "fewshot", "inner": "small", "teacher": "verse", "k": 3}}
+    result = asyncio.run(run(spec_of(tmp_path, levers, subjects(500)), replace(settings, bind=bound)))
+    assert result is not None and "need as many right answers of verse" in result.findings.dropped["taught"]
+
+
+def test_demonstrations_that_are_not_drawn_yet_are_foreseen_at_their_longest(tmp_path: Any) -> None:
+    lever = {"lever": "fewshot", "inner": "small", "k": 3}
+    plain, shown = (
+        foreseen(spec_of(tmp_path, {"arm": lever if shots else "small"}, subjects(500)))
+        for shots in (False, True)
+    )
+    assert shown > plain
+
+
+def foreseen(spec: Spec) -> int:
+    """The most tokens that the study's levers may take on ten examples of tune."""
+    driver = Driver(market(), MemoryBank())
+    work = Work(spec.levers, spec.task.split("tune")[:10])
+    return forecast(spec.task, [work], driver, lambda fingerprint: None).tokens

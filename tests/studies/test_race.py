@@ -14,7 +14,7 @@ from underdog.answerer import Answer, Request, TokenLogprob
 from underdog.drive import Driver
 from underdog.engines.fake import FakeEngine
 from underdog.errors import StudyError
-from underdog.levers.prompt import Prompt
+from underdog.levers.few_shot import FewShot
 from underdog.store.sinks import MemoryBank
 from underdog.studies.crossfit import FOLDS, in_order, lessons
 from underdog.studies.findings import Findings
@@ -63,7 +63,7 @@ def found(spec: Spec, settings: Settings) -> Findings:
 
 def cascade(inner: str = "vote") -> dict[str, Any]:
     return {
-        "shots": {"lever": "prompt", "inner": "small", "shots": 2},
+        "shots": {"lever": "fewshot", "inner": "small", "k": 2},
         "vote": {"lever": "vote", "inner": "small", "n": 3},
         "cascade": {"lever": "cascade", "small": inner, "large": "large"},
     }
@@ -114,23 +114,23 @@ def test_a_fold_is_answered_by_a_lever_that_learned_from_the_others(tmp_path: Pa
     """No demonstration is of the fold that it is shown to; the served lever may use all of them."""
     spec = sums_spec(tmp_path)
     taught = lessons(spec.task)
-    lever = Prompt(spec.read("small"), shots=4)
+    lever = FewShot(spec.read("small"), 4)
     bench = Bench(spec.task, Driver(Shop(), MemoryBank()), MemoryBank())
     school = School(spec, Book(bench), 0)
     entry = asyncio.run(school.entry(lever, taught))
     texts = {example.id: example.messages[-1]["content"] for example in taught.race}
     for example in taught.race:
         answering = entry.entered(example)
-        assert isinstance(answering, Prompt) and len(answering.demonstrations) == 4
+        assert isinstance(answering, FewShot) and len(answering.demonstrations) == 4
         fold = {texts[e.id] for e in taught.race if taught.folds[e.group] == taught.folds[example.group]}
         assert fold.isdisjoint(user for user, _ in answering.demonstrations)
-    assert isinstance(entry.served, Prompt) and len(entry.served.demonstrations) == 4
+    assert isinstance(entry.served, FewShot) and len(entry.served.demonstrations) == 4
     plain = asyncio.run(school.entry(spec.read("small"), taught))
     assert plain.entered.by_fold == (spec.read("small"),)
 
 
 def test_the_findings_say_in_how_many_folds_levers_were_raced(tmp_path: Path, settings: Settings) -> None:
-    levers = {"shots": {"lever": "prompt", "inner": "small", "shots": 2}}
+    levers = {"shots": {"lever": "fewshot", "inner": "small", "k": 2}}
     assert found(sums_spec(tmp_path, levers=levers), priced(settings)).folds == FOLDS
 
 

@@ -10,7 +10,7 @@ from tests.studies.test_race import found, gold, hard, priced, unsure
 
 from underdog.answerer import Answer, Request
 from underdog.levers.cascade import Cascade
-from underdog.levers.prompt import Prompt
+from underdog.levers.few_shot import FewShot
 from underdog.levers.vote import Vote
 from underdog.studies.rounds import MOST_ROUNDS, possible, wraps
 from underdog.studies.run import Settings
@@ -18,9 +18,9 @@ from underdog.studies.run import Settings
 
 @dataclass(frozen=True)
 class Said:
-    """What a diagnosis says of a lever."""
+    """What a diagnosis says of levers."""
 
-    lever: str
+    names: tuple[str, ...]
     worth_trying: bool
     why: str
 
@@ -33,7 +33,7 @@ def taught(request: Request) -> Answer:
 def test_a_lever_is_wrapped_by_a_vote_and_by_cascades(tmp_path: Path) -> None:
     """What already asks the large model is wrapped no more, and nothing is raced twice."""
     spec = sums_spec(tmp_path)
-    shots = Prompt(spec.read("small"), shots=4)
+    shots = FewShot(spec.read("small"), 4)
     arms = {"small": spec.read("small"), "shots": shots, **spec.levers}
     around = wraps("shots", arms, spec)
     assert around["vote of shots"] == Vote(shots, 5)
@@ -77,11 +77,14 @@ def test_a_diagnosis_orders_the_first_round_and_drops_what_will_not_pay(
     tmp_path: Path, settings: Settings
 ) -> None:
     """The reason is kept; levers that a study names are raced whatever it says."""
-    advice = [Said("cascade", True, "it knows when it errs"), Said("vote", False, "draws never differ")]
+    advice = [
+        Said(("cascade", "agree"), True, "it knows when it errs"),
+        Said(("vote", "fewshot"), False, "draws never differ"),
+    ]
     advised = replace(priced(settings), advice=advice)
     findings = found(sums_spec(tmp_path), advised)
-    assert findings.dropped["vote"] == "draws never differ"
-    assert "vote" not in findings.rounds[0].arms
+    assert findings.dropped == {"vote": "draws never differ", "shots": "draws never differ"}
+    assert not {"vote", "shots"} & set(findings.rounds[0].arms)
     assert list(findings.rounds[0].arms)[:3] == ["small", "confident", "cascade"]
     named = sums_spec(tmp_path, levers={"vote": {"lever": "vote", "inner": "small", "n": 3}})
     assert "vote" in found(named, advised).rounds[0].arms

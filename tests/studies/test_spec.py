@@ -10,8 +10,8 @@ from tests.studies.conftest import sums, sums_spec
 
 from underdog.answerer import Model
 from underdog.errors import StudyError
-from underdog.levers import Cascade, Prompt, Read, Vote
-from underdog.studies.spec import load_study
+from underdog.levers import Cascade, FewShot, Read, Vote
+from underdog.studies.spec import Spec, load_study
 
 GOOD = """
 task: {data: rows.jsonl, input: "{{ q }}", target: a, score: number}
@@ -44,7 +44,7 @@ def test_a_study_file_becomes_a_spec_whose_levers_may_name_earlier_ones(tmp_path
 def test_without_levers_the_usual_ones_are_tried(tmp_path: Path) -> None:
     """Demonstrations, votes and a cascade over the votes."""
     levers = sums_spec(tmp_path).levers
-    assert isinstance(levers["shots"], Prompt) and isinstance(levers["cascade"], Cascade)
+    assert isinstance(levers["shots"], FewShot) and isinstance(levers["cascade"], Cascade)
 
 
 BAD: list[tuple[str, str, str]] = [
@@ -62,6 +62,7 @@ BAD: list[tuple[str, str, str]] = [
     ("lever: vote, inner", "lever: vot, inner", "must be one of"),
     ("inner: small, n: 3", "inner: smal, n: 3", "did you mean 'small'"),
     ("inner: small, n: 3", "inner: small, m: 3", "unknown field 'm'"),
+    ("inner: small, n: 3", "inner: small, no: 3", "unknown field False"),
     ("inner: small, n: 3", "inner: small, n: three", "n:"),
     ("inner: small, n: 3", "n: 3", "needs 'inner'"),
     ("  votes:", "  small:", "taken"),
@@ -93,3 +94,48 @@ def test_a_spec_changes_its_digest_with_what_it_measures(tmp_path: Path) -> None
     changes: list[dict[str, Any]] = [{"margin": 0.05}, {"levers": {}}, {"task": sums(10)}]
     assert one.digest == sums_spec(tmp_path / "elsewhere").digest
     assert len({one.digest, *(sums_spec(tmp_path, **change).digest for change in changes)}) == 4
+
+
+# Variants
+
+
+def varied(tmp_path: Path, **levers: Any) -> Spec:
+    return sums_spec(tmp_path, levers=levers)
+
+
+def test_a_setting_with_several_values_is_one_arm_for_each(tmp_path: Path) -> None:
+    spec = varied(
+        tmp_path,
+        shots={"lever": "fewshot", "inner": "small", "k": [1, 2, 4], "by": "nearest"},
+        vote={"lever": "vote", "inner": "shots, k 2", "temperature": [0.5, None]},
+    )
+    assert list(spec.levers) == [
+        *("shots, k 1", "shots, k 2", "shots, k 4"),
+        *("vote, temperature 0.5", "vote, temperature None"),
+    ]
+    assert spec.levers["shots, k 4"] == FewShot(spec.read("small"), 4, by="nearest")
+    assert spec.levers["vote, temperature None"] == Vote(spec.levers["shots, k 2"], temperature=None)
+
+
+def test_what_an_arm_reads_is_read_once_for_all_its_values(tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").write_text("one and two")
+    rag = {"lever": "retrieve", "inner": "small", "documents": "notes", "k": [1, 2]}
+    spec = varied(tmp_path, rag=rag)
+    one, two = spec.levers.values()
+    assert one.documents is two.documents and (one.k, two.k) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("lever", "sentence"),
+    [
+        ({"k": [1, 2], "seed": [1, 2]}, "only one setting may have several values; got k and seed"),
+        ({"k": []}, r"levers.a.k: needs values that differ; got \[\]"),
+        ({"k": [2, 2]}, r"needs values that differ; got \[2, 2\]"),
+        ({"k": [2, "many"]}, "levers.a.k: Expected `int`, got `str`; got 'many'"),
+        ({"k": [2, 0]}, "k must be at least 1; got 0"),
+    ],
+)
+def test_values_that_cannot_be_are_one_sentence(tmp_path: Path, lever: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(StudyError, match=sentence):
+        varied(tmp_path, a={"lever": "fewshot", "inner": "small", **lever})

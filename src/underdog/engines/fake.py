@@ -18,6 +18,7 @@ from typing import TypeAlias
 
 from underdog.answerer import Answer, Failure, Request, digest
 from underdog.engines import Delta, Facts
+from underdog.engines.stops import cut_at_stop, keeps_stop
 from underdog.errors import StudyError
 from underdog.trial import Spend
 
@@ -160,8 +161,7 @@ def _described(reply: Reply) -> object:
 
 def _cut(text: str, request: Request) -> Answer:
     """The text as far as the request's stops and max_tokens let it go."""
-    for stop in request.sampling.stop:
-        text = text.partition(stop)[0]
+    text, _ = cut_at_stop(text, request.sampling.stop, keeps_stop(request))
     words = _words(text)
     most = request.sampling.max_tokens
     if len(words) <= most:

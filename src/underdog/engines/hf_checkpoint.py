@@ -10,6 +10,8 @@ import hashlib
 import importlib
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -93,6 +95,20 @@ def load_tokenizer(source: Source) -> Any:
 LOADING = threading.Lock()
 
 
+@contextmanager
+def loading() -> Iterator[None]:
+    """While transformers reads or writes weights: nobody else does, and its progress bars are off."""
+    progress = need("transformers").utils.logging
+    with LOADING:
+        shown = progress.is_progress_bar_enabled()
+        progress.disable_progress_bar()
+        try:
+            yield
+        finally:
+            if shown:
+                progress.enable_progress_bar()
+
+
 def load(checkpoint: Checkpoint, tokenizer: Any, device: str | None) -> Loaded:
     """Read the weights onto the device; slow, so never on the event loop.
 
@@ -100,27 +116,19 @@ def load(checkpoint: Checkpoint, tokenizer: Any, device: str | None) -> Loaded:
         ConfigError: a package is missing, or the checkpoint or adapter cannot be read.
     """
     torch, transformers = need("torch"), need("transformers")
+    from underdog.engines import hf_quantized
+
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     asked = getattr(torch, checkpoint.dtype) if checkpoint.dtype else "auto"
     source = checkpoint.source()
-    progress = transformers.utils.logging
-    shown = progress.is_progress_bar_enabled()
-    progress.disable_progress_bar()
     try:
-        with LOADING:
+        with loading():
             model = transformers.AutoModelForCausalLM.from_pretrained(
                 source.name, revision=source.revision, dtype=asked, trust_remote_code=False
             )
     except (OSError, ValueError) as error:
         raise ConfigError(f"checkpoint {source.name!r}: {_first_line(error)}") from error
-    finally:
-        if shown:
-            progress.enable_progress_bar()
-    quantised = getattr(model, "is_quantized", False)
-    if device == "cpu" and not checkpoint.dtype and not quantised and model.num_parameters() < _FLOAT32_UP_TO:
-        model = model.float()
-    if not quantised:
-        model = model.to(device)
+    model = _placed(model, device, checkpoint.dtype)
     adapter = checkpoint.adapter_source()
     if adapter is not None:
         model = _with_adapter(model, adapter)
@@ -130,10 +138,22 @@ def load(checkpoint: Checkpoint, tokenizer: Any, device: str | None) -> Loaded:
         tokenizer,
         _end_tokens(model, tokenizer),
         getattr(model.config.get_text_config(decoder=True), "max_position_embeddings", None),
-        model.num_parameters(),
+        hf_quantized.count(model),
         str(model.dtype).removeprefix("torch."),
         str(model.device),
     )
+
+
+def _placed(model: Any, device: str, dtype: str | None) -> Any:
+    """The model on its device, in float32 where a CPU has room for that and no dtype was asked for."""
+    from underdog.engines import hf_quantized
+
+    module = need("torch").nn.Module
+    if getattr(model, "is_quantized", False) and not hf_quantized.is_packed(model):
+        return model
+    if device == "cpu" and dtype is None and hf_quantized.count(model) < _FLOAT32_UP_TO:
+        model = module.float(model)
+    return module.to(model, device)
 
 
 def _with_adapter(model: Any, adapter: Source) -> Any:

@@ -24,6 +24,7 @@ from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingW
 
 from underdog.answerer import Sampling
 from underdog.engines.hf_cache import GrowingLayer, use_plain_attention
+from underdog.engines.hf_constrain import Guide
 from underdog.engines.hf_sampling import Chooser
 
 _SHARED = 256  # prompt tokens that sharing a prefix must save to be worth its own forward pass
@@ -38,8 +39,9 @@ _IDLE = 8  # a batch is compacted when one row in this many has ended
 class Row:
     """One request being generated. `watch` sees each token and says True when the text is complete.
 
-    `cached` counts the prompt tokens that another row had already computed, `seconds` is the row's share of
-    the time of its batches. `finish` is None while it runs.
+    `guide` holds what it writes to a form and says True when that is complete. `cached` counts the prompt
+    tokens that another row had already computed, `seconds` is the row's share of the time of its batches.
+    `finish` is None while it runs.
     """
 
     prompt: tuple[int, ...]
@@ -47,6 +49,7 @@ class Row:
     limit: int
     seed: int
     watch: Callable[[int], bool] | None = None
+    guide: Guide | None = None
     cancelled: bool = False
     tokens: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
@@ -63,6 +66,11 @@ class Row:
     def reach(self) -> int:
         """Tokens that this row's cache may come to hold."""
         return len(self.prompt) + self.limit
+
+    def completed(self, token: int) -> bool:
+        """Whether its newest token completes the text; both that watch it see every token."""
+        seen = self.watch is not None and self.watch(token)
+        return (self.guide is not None and self.guide.take(token)) or seen
 
 
 @dataclass(slots=True)
@@ -100,7 +108,9 @@ class Batch:
             settings = [row.sampling if row else Sampling() for row in self.rows]
             streams = [row.stream if row else random.Random() for row in self.rows]
             self.chooser = Chooser(settings, streams, self.logits.device)
-        return self.chooser.choose(self.logits)
+        guides = {i: row.guide for i, row in enumerate(self.rows) if row and row.guide}
+        allowed = {i: bits for i, guide in guides.items() if (bits := guide.allowed()) is not None}
+        return self.chooser.choose(self.logits, allowed)
 
 
 def room_for(model: Any) -> int:
@@ -213,7 +223,7 @@ class Decoder:
                     row.top.append(chosen.top[i][: row.sampling.top_logprobs])
             if row.cancelled:
                 row.finish = "cancelled"
-            elif token in self._end or (row.watch is not None and row.watch(token)):
+            elif token in self._end or row.completed(token) or (row.guide and row.guide.fault):
                 row.finish = "stop"
             elif len(row.tokens) >= row.limit:
                 row.finish = "length"

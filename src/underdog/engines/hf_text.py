@@ -1,7 +1,8 @@
 """Text in and out of a local checkpoint: chat messages for its template, and what it wrote read back.
 
-Pure functions of strings and tokens: no torch, no tokenizer of its own. Reading the *answer* out of the text
-is the Read lever's work; here only the wire's own parts are told apart: reasoning, text, tool calls.
+Pure functions of strings and tokens: no torch, and a tokenizer only where one is handed in. Reading the
+*answer* out of the text is the Read lever's work; here only the wire's own parts are told apart: reasoning,
+text, tool calls.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from typing import Any
 import msgspec
 
 from underdog.answerer import Message, ToolCall
+from underdog.engines.stops import cut_at_stop
 
-_OPEN, _CLOSE = "<think>", "</think>"
+_OPEN, THOUGHT_ENDS = "<think>", "</think>"
+TOOL_CALL_OPENS = "<tool_call>"
 _TOOL_CALL = re.compile(r"<tool_call>\s*(\{.*?\})\s*(?:</tool_call>|\Z)", re.DOTALL)
 _BROKEN = "\ufffd"
 
@@ -72,14 +75,8 @@ def split_reasoning(raw: str, opened: bool, done: bool) -> tuple[str | None, str
             undecided = not done and _OPEN.startswith(start)
             return None, "" if undecided else raw
         start = start[len(_OPEN) :]
-    thought, closed, rest = start.partition(_CLOSE)
+    thought, closed, rest = start.partition(THOUGHT_ENDS)
     return thought.strip(), rest.lstrip() if closed else ""
-
-
-def cut_at_stop(text: str, stops: Sequence[str]) -> tuple[str, bool]:
-    """The text before the first stop string, and whether there was one."""
-    found = [at for stop in stops if stop and (at := text.find(stop)) >= 0]
-    return (text[: min(found)], True) if found else (text, False)
 
 
 def read_tool_calls(text: str, prefix: str) -> tuple[ToolCall, ...]:

@@ -61,7 +61,7 @@ class Desk:
 
     open: Callable[[], Decoder]
     row: Callable[[Job], Row | Failure]
-    answer: Callable[[Job, Row], Answer]
+    answer: Callable[[Job, Row], Answer | Failure]
 
 
 class Worker:

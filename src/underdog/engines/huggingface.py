@@ -3,10 +3,11 @@
     engine = HuggingFaceEngine("Qwen/Qwen3-0.6B", adapter="runs/lora")
     answers = await engine.generate(requests)
 
-This module is the engine seen from the driver: requests into rows of tokens, rows into Answers. Decoding is
-in `hf_decode`, the thread in `hf_worker`, loading in `hf_checkpoint`, text in `hf_text`. Code from a
-checkpoint's repository is never run. Only the request's Sampling counts: sampling defaults that a
-checkpoint brings along (top_k, repetition penalty) are not applied.
+This module is the engine seen from the driver: requests into rows of tokens, rows into Answers. Prompts are
+made in `hf_prompt`, decoding is in `hf_decode`, what constrains it in `hf_constrain`, the thread in
+`hf_worker`, loading in `hf_checkpoint`, text in `hf_text`. Code from a checkpoint's repository is never run.
+Only the request's Sampling counts: sampling defaults that a checkpoint brings along (top_k, repetition
+penalty) are not applied.
 """
 
 from __future__ import annotations
@@ -14,55 +15,29 @@ from __future__ import annotations
 import asyncio
 import gc
 import hashlib
-import threading
 from bisect import bisect_left
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
-from jinja2 import TemplateError
-
-from underdog.answerer import Answer, Failure, Request, TokenLogprob, digest
+from underdog.answerer import Answer, Failure, Request, TokenLogprob
+from underdog.constraint import Unmet
 from underdog.engines import Delta, Facts
 from underdog.engines.hf_checkpoint import DTYPES, Checkpoint, Loaded, load, load_tokenizer, need
-from underdog.engines.hf_text import (
-    Unfolding,
-    Unsupported,
-    cut_at_stop,
-    read_tool_calls,
-    split_reasoning,
-    template_messages,
-)
+from underdog.engines.hf_constrain import Grammars, Guide, demanded
+from underdog.engines.hf_prompt import Prompt, Prompts
+from underdog.engines.hf_text import Unfolding, read_tool_calls, split_reasoning
 from underdog.engines.hf_worker import Desk, Job, Result, Worker
+from underdog.engines.stops import cut_at_stop, keeps_stop
 from underdog.errors import ConfigError
 from underdog.trial import Spend
 
 if TYPE_CHECKING:
     from underdog.engines.hf_decode import Decoder, Row
 
-_PROMPTS = 2048  # prompts whose tokens are kept, so that bound, generate and every draw tokenise once
-# Fields of the wire that would change what is sampled, and their values that change nothing.
-_NEUTRAL = {
-    "frequency_penalty": 0,
-    "presence_penalty": 0,
-    "repetition_penalty": 1,
-    "logit_bias": {},
-    "min_p": 0,
-    "top_k": -1,
-    "n": 1,
-}
 _HELLO = Request(({"role": "user", "content": "Hello"},)).sampled(max_tokens=1)
-
-
-@dataclass(frozen=True, slots=True)
-class _Prompt:
-    """A request as the model reads it; `thinking` says that the template already opened `<think>`."""
-
-    tokens: tuple[int, ...]
-    thinking: bool
 
 
 class HuggingFaceEngine:
@@ -106,8 +81,8 @@ class HuggingFaceEngine:
         self.device = device
         self.batch_tokens = batch_tokens
         self._loaded: Loaded | None = None
-        self._prompts: OrderedDict[str, _Prompt | Failure] = OrderedDict()
-        self._lock = threading.Lock()
+        self._grammars: Grammars | None = None
+        self._prompts = self._new_prompts()
         self._worker = Worker(Desk(self._open, self._row, self._answer))
         self._token_texts: dict[int, str] = {}
 
@@ -177,7 +152,7 @@ class HuggingFaceEngine:
 
     def bound(self, request: Request) -> Spend:
         """The prompt counted with the checkpoint's tokenizer, and `max_tokens` generated."""
-        prompt = self._prompt(request)
+        prompt = self._prompts.of(request)
         tokens_in = 0 if isinstance(prompt, Failure) else len(prompt.tokens)
         return self._spend(tokens_in, request.sampling.max_tokens)
 
@@ -191,7 +166,7 @@ class HuggingFaceEngine:
     def versions(self) -> dict[str, str]:
         """Versions of the packages, and the dtype and device once the model is loaded."""
         found = {}
-        for package in ("torch", "transformers", "peft"):
+        for package in ("torch", "transformers", "peft", "llguidance"):
             try:
                 found[package] = version(package)
             except PackageNotFoundError:
@@ -211,7 +186,12 @@ class HuggingFaceEngine:
             return Facts(False, destination, note=getattr(result, "message", "the engine was closed"))
         loaded = self._loaded
         template = str(loaded.tokenizer.chat_template)
-        supports = {"logprobs": True, "tools": "tools" in template, "json_schema": False, "stream": True}
+        supports = {
+            "logprobs": True,
+            "tools": "tools" in template,
+            "json_schema": find_spec("llguidance") is not None,
+            "stream": True,
+        }
         note = f"{loaded.parameters / 1e6:,.1f}M parameters, {loaded.dtype} on {loaded.device}"
         return Facts(True, destination, supports, note)
 
@@ -219,59 +199,30 @@ class HuggingFaceEngine:
         """Stop the thread and free the model; a later request loads it again."""
         await asyncio.to_thread(self._worker.close)
         on_cuda = self._loaded is not None and self._loaded.device.startswith("cuda")
-        self._loaded = None
-        self.__dict__.pop("_tokenizer", None)
+        self._loaded = self._grammars = None
+        self._prompts = self._new_prompts()
         gc.collect()
         if on_cuda:
             need("torch").cuda.empty_cache()
 
-    # Below: called by the worker's thread, except for _prompt, which bound calls too.
+    def _new_prompts(self) -> Prompts:
+        return Prompts(lambda: load_tokenizer(self.checkpoint.source()), self.name)
 
-    @cached_property
-    def _tokenizer(self) -> Any:
-        return load_tokenizer(self.checkpoint.source())
+    # Below: called by the worker's thread.
 
     def _open(self) -> Decoder:
         need("torch")
         need("transformers")
         from underdog.engines.hf_decode import Decoder, room_for, set_threads
 
-        with self._lock:
-            tokenizer = self._tokenizer
-        loaded = load(self.checkpoint, tokenizer, self.device)
+        loaded = load(self.checkpoint, self._prompts.tokenizer, self.device)
         self._loaded = loaded
         if loaded.device == "cpu":
             set_threads(loaded.parameters)
         return Decoder(loaded.model, loaded.end, self.batch_tokens or room_for(loaded.model))
 
-    def _prompt(self, request: Request) -> _Prompt | Failure:
-        asked = (request.messages, request.tools, request.tool_choice, request.response_format, request.extra)
-        key = digest(asked)
-        with self._lock:
-            known = self._prompts.get(key)
-            if known is None:
-                known = self._prompts[key] = self._encode(request)
-                if len(self._prompts) > _PROMPTS:
-                    self._prompts.popitem(last=False)
-            return known
-
-    def _encode(self, request: Request) -> _Prompt | Failure:
-        try:
-            _refuse_unsupported(request)
-            text = self._tokenizer.apply_chat_template(
-                template_messages(request.messages),
-                tools=list(request.tools) if request.tools and request.tool_choice != "none" else None,
-                add_generation_prompt=True,
-                tokenize=False,
-                **request.extra.get("chat_template_kwargs", {}),
-            )
-        except (Unsupported, TemplateError, LookupError, TypeError, ValueError, AttributeError) as error:
-            return Failure("bad_request", f"the chat template of {self.name} cannot take this: {error}")
-        tokens = self._tokenizer(text, add_special_tokens=False)["input_ids"]
-        return _Prompt(tuple(tokens), text.rstrip().endswith("<think>"))
-
     def _decode(self, tokens: Sequence[int]) -> str:
-        text: str = self._tokenizer.decode(
+        text: str = self._prompts.tokenizer.decode(
             tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False
         )
         return text
@@ -279,7 +230,7 @@ class HuggingFaceEngine:
     def _row(self, job: Job) -> Row | Failure:
         from underdog.engines.hf_decode import Row
 
-        prompt = self._prompt(job.request)
+        prompt = self._prompts.of(job.request)
         if isinstance(prompt, Failure):
             return prompt
         sampling = job.request.sampling
@@ -293,16 +244,35 @@ class HuggingFaceEngine:
         row = Row(prompt.tokens, sampling, min(sampling.max_tokens, room), _seed(job.request))
         if sampling.stop or job.emit:
             row.watch = _watch(job, Unfolding(self._decode, sampling.stop, prompt.thinking, given=job.given))
+        try:
+            row.guide = self._guide(job.request, prompt)
+        except (Unmet, ConfigError) as error:
+            return Failure("bad_request", f"{self.name}: {error}")
         return row
 
-    def _answer(self, job: Job, row: Row) -> Answer:
-        request, prompt = job.request, self._prompt(job.request)
+    def _guide(self, request: Request, prompt: Prompt) -> Guide | None:
+        """What holds the answer to the form that the request demands."""
+        loaded = self._loaded
+        assert loaded is not None
+        asked = demanded(request, str(loaded.tokenizer.chat_template))
+        if asked is None:
+            return None
+        if self._grammars is None:
+            width = loaded.model.config.get_text_config(decoder=True).vocab_size
+            self._grammars = Grammars(loaded.tokenizer, loaded.end, width)
+        return self._grammars.guide(asked, self._decode if prompt.thinking else None)
+
+    def _answer(self, job: Job, row: Row) -> Answer | Failure:
+        if row.guide is not None and row.guide.fault:
+            spend = self._spend(len(row.prompt), len(row.tokens), row.cached, seconds=row.seconds)
+            return Failure("bad_request", f"{self.name}: {row.guide.fault}", spend=spend)
+        request, prompt = job.request, self._prompts.of(job.request)
         end = self._loaded.end if self._loaded else frozenset()
         written = row.tokens[:-1] if row.tokens[-1] in end else row.tokens
         raw = self._decode(written)
-        opened = isinstance(prompt, _Prompt) and prompt.thinking
+        opened = isinstance(prompt, Prompt) and prompt.thinking
         reasoning, visible = split_reasoning(raw, opened, done=True)
-        text, cut = cut_at_stop(visible, request.sampling.stop)
+        text, cut = cut_at_stop(visible, request.sampling.stop, keeps_stop(request))
         start = len(raw) - len(visible)  # where the visible text starts in the raw one
         first = self._tokens_of(written, start)
         last = self._tokens_of(written, start + len(text)) if cut else len(written)
@@ -338,8 +308,8 @@ class HuggingFaceEngine:
     def _token_text(self, token: int) -> str:
         known = self._token_texts.get(token)
         if known is None:
-            written = self._tokenizer.decode([token], clean_up_tokenization_spaces=False)
-            spaced = str(self._tokenizer.convert_ids_to_tokens(token)).startswith("▁")
+            written = self._prompts.tokenizer.decode([token], clean_up_tokenization_spaces=False)
+            spaced = str(self._prompts.tokenizer.convert_ids_to_tokens(token)).startswith("▁")
             known = self._token_texts[token] = " " + written if spaced and written[:1] != " " else written
         return known
 
@@ -379,17 +349,6 @@ def _watch(job: Job, unfolding: Unfolding) -> Callable[[int], bool]:
         return complete
 
     return watch
-
-
-def _refuse_unsupported(request: Request) -> None:
-    form = (request.response_format or {}).get("type", "text")
-    if form != "text":
-        raise Unsupported(f"the hf engine does not constrain its output; got response_format {form!r}")
-    if request.tool_choice not in (None, "auto", "none"):
-        raise Unsupported(f"the hf engine takes tool_choice auto or none; got {request.tool_choice!r}")
-    for name, neutral in _NEUTRAL.items():
-        if request.extra.get(name) not in (None, neutral):
-            raise Unsupported(f"the hf engine does not support {name}; got {request.extra[name]!r}")
 
 
 def _seed(request: Request) -> int:

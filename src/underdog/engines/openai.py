@@ -3,7 +3,8 @@
 It sends what it is asked and names what comes back. It does not retry, the driver does; only a parameter that
 the server refuses and the question can do without is left out and asked again. Draws of one request go out as
 one call with `n` where the server can, so that their prompt is billed once. How servers differ is in
-`openai_quirks.py`, how their faults are named in `openai_failures.py`.
+`openai_quirks.py`, how each is told the form of its answer in `openai_forms.py`, how their faults are named
+in `openai_failures.py`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import replace
 from typing import Any
 
 from underdog.answerer import Answer, Failure, Request, digest
+from underdog.constraint import Unmet
 from underdog.endpoint import Endpoint, Price
 from underdog.engines import Delta, Facts
 from underdog.engines.openai_bill import bill, bound, split
@@ -28,6 +30,7 @@ from underdog.engines.openai_failures import (
     error_said,
     status_failure,
 )
+from underdog.engines.openai_forms import formed, unwrapped, wraps
 from underdog.engines.openai_http import Connection, Reply
 from underdog.engines.openai_quirks import KINDS, Quirks, learned, shaped
 from underdog.engines.openai_stream import Assembly, texts
@@ -100,15 +103,19 @@ class OpenAIEngine:
         started, assembly = time.perf_counter(), Assembly()
         try:
             async with self._opened(request) as opened:
+                whole = isinstance(opened, Reply) or wraps(request, self.quirks)
                 if isinstance(opened, Reply):
                     reply = opened
-                    yield Delta(self._answers(reply, request)[0].text)
                 else:
                     async with aclosing(texts(opened, assembly)) as pieces:
                         async for piece in pieces:
-                            yield Delta(piece)
+                            if not whole:
+                                yield Delta(piece)
                     reply = Reply(200, {}, assembly.completion(), time.perf_counter() - started)
-            yield Delta(answer=self._answers(reply, request)[0])
+            [answer, *_] = self._answers(reply, request)
+            if whole:
+                yield Delta(answer.text)
+            yield Delta(answer=answer)
         except Broken as broken:
             yield Delta(failure=self._failure(request, broken.failure))
 
@@ -208,6 +215,10 @@ class OpenAIEngine:
             body["seed"] = seed
         if n > 1:
             body["n"] = n
+        try:
+            body = formed(body, request, self.quirks, self.endpoint.kind)
+        except Unmet as problem:
+            raise Broken(Failure("bad_request", str(problem))) from None
         return shaped(body, self.quirks)
 
     def _learns(self, reply: Reply, body: Mapping[str, Any]) -> bool:
@@ -251,6 +262,8 @@ class OpenAIEngine:
             raise Broken(bad_answer("the server gave up on the answer (finish_reason error)"))
         total = replace(self._bill(body, answers, request), seconds=reply.seconds)
         spends = split(total, answers, self._price)
+        if wraps(request, self.quirks):
+            answers = [unwrapped(answer) for answer in answers]
         return [replace(one, spend=spend) for one, spend in zip(answers, spends, strict=True)]
 
     def _bill(self, body: Mapping[str, Any], answers: Sequence[Answer], request: Request) -> Spend:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 LEAVABLE = ("temperature", "top_p", "seed", "logprobs", "top_logprobs", "stream_options")
 """What may be left out when a server refuses it. Engines say so in `versions()`."""
@@ -31,6 +31,8 @@ class Quirks:
     `n`: several choices in one call. `seeded_n`: they are known to differ though the call has one seed.
     `limit`: the name of its bound on generated tokens. `left_out`: parameters that it refuses.
     `reports_cost`: `usage.cost` is what was billed, in dollars. `lists_models`: GET /models tells its models.
+    `forms`: whose words it has for the form of an answer. `goes_on`: it continues an assistant's last message
+    and keeps the stop string when told to.
     """
 
     n: bool = True
@@ -39,6 +41,8 @@ class Quirks:
     left_out: frozenset[str] = frozenset()
     reports_cost: bool = False
     lists_models: bool = True
+    forms: Literal["openai", "vllm", "sglang", "llamacpp"] = "openai"
+    goes_on: bool = False
 
 
 KINDS = {
@@ -49,12 +53,15 @@ KINDS = {
     # Ignores n without a word; log-probabilities only since 0.12.11.
     "ollama": Quirks(n=False),
     # With n and a seed, choice i is drawn with seed + i.
-    "vllm": Quirks(seeded_n=True),
+    "vllm": Quirks(seeded_n=True, forms="vllm", goes_on=True),
+    "sglang": Quirks(forms="sglang", goes_on=True),
     # Refused n before December 2025, then drew all choices with one seed until January 2026
     # (ggml-org/llama.cpp pull requests 17775 and 18700).
-    "llamacpp": Quirks(),
+    "llamacpp": Quirks(forms="llamacpp"),
     # Relays to many providers: few take n, and each bills by its own tariff.
     "openrouter": Quirks(n=False, reports_cost=True),
+    # A gateway of ours passes vLLM's words on to the models behind it.
+    "underdog": Quirks(forms="vllm", goes_on=True),
 }
 
 

@@ -22,6 +22,7 @@ from typing import Any
 import msgspec
 
 from underdog.answerer import Answer, Failure, Request, canonical, digest
+from underdog.constraint import FIELDS
 from underdog.engines import Delta, Facts
 from underdog.engines.recorded_cost import declared_cost
 from underdog.engines.recording import Recording, open_recording
@@ -234,10 +235,13 @@ class ReplayEngine:
 def prompt_hash(request: Request) -> str:
     """What a file's `prompt_hash` column holds: the hash of all that the model is shown.
 
-    That is the messages alone, or with tools and a response format where the request has them.
+    That is the messages alone, or with tools, a response format and vLLM's words for one where the request
+    has them.
     """
-    if request.tools or request.response_format:
-        return digest([request.messages, request.tools, request.response_format])
+    forms = {name: request.extra[name] for name in FIELDS & request.extra.keys()}
+    if request.tools or request.response_format or forms:
+        asked = [request.messages, request.tools, request.response_format]
+        return digest([*asked, forms] if forms else asked)
     return digest(request.messages)
 
 

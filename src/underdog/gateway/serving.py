@@ -41,16 +41,18 @@ def serve(
     store: Path | None = None,
     bind: Bind | None = None,
     shadow: Shadow | None = None,
+    allow_code: bool = False,
 ) -> None:
     """Serve the plan of a run (its folder or its plan.json) until interrupted.
 
     Every call is recorded in `store`, by default `served.sqlite` beside the plan; none is answered from it.
     With `shadow` a share of the requests is asked of the large model too, and the certificate is watched.
+    `allow_code` agrees to run the user's own programs that the plan names, while they are what was studied.
 
     Raises:
         ConfigError: a host that is not loopback without an API key, an empty key, a model that cannot be
             bound, or nothing that could be watched.
-        StudyError: there is no plan there.
+        StudyError: there is no plan there, or it names programs that may not run or have changed.
         StoreError: the store cannot be used.
     """
     key = _key(host, api_key_env)
@@ -62,8 +64,9 @@ def serve(
     with Store(store or folder / "served.sqlite", run=name) as ledger:
         watched = None if shadow is None else (Notebook.opened(ledger, notebook_name(plan)), shadow)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            work = _serve(plan, Ledger(ledger, name), bind or Binder(base=base), (host, port), key, watched)
-            runner.run(work)
+            acts = Acts(bind := bind or Binder(base=base), base=base, allow_code=allow_code)
+            acts.admit(plan.answerer)
+            runner.run(_serve(plan, Ledger(ledger, name), (bind, acts), (host, port), key, watched))
         if watched is not None:
             watched[0].close()
         ledger.finish_run(name)
@@ -72,13 +75,13 @@ def serve(
 async def _serve(
     plan: Plan,
     sink: Sink,
-    bind: Bind,
+    effects: tuple[Bind, Acts],
     address: tuple[str, int],
     key: str | None,
     watched: tuple[Notebook, Shadow] | None,
 ) -> None:
-    host, port = address
-    async with Acts(bind) as acts, Driver(bind, sink, tools=acts, retry=_RETRY) as driver:
+    (bind, acts), (host, port) = effects, address
+    async with acts, Driver(bind, sink, tools=acts, retry=_RETRY) as driver:
         for model in models_of(plan.answerer):
             driver.lane(model)  # what cannot be bound is said now, not to the first client
         watching = None if watched is None else Watching(plan, driver, *watched)

@@ -13,10 +13,10 @@ import numpy as np
 
 from underdog.answerer import Answer, Answerer, Failure, Request, Steps, try_ask
 from underdog.errors import AskFailed, StudyError
+from underdog.levers.asked import asked_text
 from underdog.levers.fallback import Fallback
 from underdog.levers.ladder import said_by
 from underdog.levers.panel import turn
-from underdog.levers.route import asked_text
 from underdog.routing.cascade_routing import Choice, Estimates, best_of
 from underdog.routing.experience import Experience
 from underdog.routing.signals import QUESTION, proposed, question_signals, signals

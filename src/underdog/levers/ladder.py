@@ -13,8 +13,8 @@ from typing import Any
 from underdog.answerer import Answer, Answerer, Ask, Failure, Request, Steps, try_ask
 from underdog.errors import StudyError
 from underdog.levers.agree import Agree
+from underdog.levers.asked import asked_text
 from underdog.levers.panel import turn
-from underdog.levers.route import asked_text
 from underdog.routing.accept import AcceptScore
 from underdog.routing.cascades import CascadePolicy
 from underdog.routing.experience import Experience

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
-from underdog.answerer import Answer, Answerer, Ask, Request, Steps
+from underdog.answerer import Answer, Answerer, Ask, Model, Request, Steps
 from underdog.reading import Options, Reading, check
 
 
@@ -39,3 +39,13 @@ class Read(Options):
     def annotate(self, answer: Answer, request: Request) -> Answer:
         """The answer with its final answer; for a gateway that let the text through while it streamed."""
         return replace(answer, final=self.reading.read(answer, request))
+
+
+def reading_of(answerer: Answerer) -> Read | None:
+    """The outermost Read along the `inner` answerers of levers, or None."""
+    while not isinstance(answerer, Model | Read):
+        inner = getattr(answerer, "inner", None)
+        if inner is None:
+            return None
+        answerer = inner
+    return answerer if isinstance(answerer, Read) else None

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from underdog.answerer import Answerer, Ask, Request, Steps, Tool, act
 from underdog.errors import StudyError
+from underdog.levers.asked import asked_text
 from underdog.routing.experience import Experience
-from underdog.routing.policy import Policy
-from underdog.routing.stored import Stored
+from underdog.routing.policy import Policy, policy_of
+from underdog.stored import Stored
 
 EMBED = Tool("embed")
 """Texts to vectors by a named model: `embed(model, texts)` gives one list of numbers a text."""
@@ -30,6 +30,7 @@ class Route:
 
     Raises:
         StudyError: there are not as many members as the router has answerers.
+        DataError: the file is no router's.
     """
 
     members: tuple[Answerer, ...]
@@ -38,7 +39,7 @@ class Route:
     def __post_init__(self) -> None:
         if self.router is None or self.router.content is None:
             return
-        names = self.router.policy.answerers
+        names = policy_of(self.router).answerers
         if len(names) != len(self.members):
             raise StudyError(
                 f"route: the router chooses among {len(names)} answerers ({', '.join(names)}), so the lever "
@@ -61,12 +62,12 @@ class Route:
         Raises:
             Declined: it speaks for none.
         """
-        return replace(self, router=Stored.of(experience.policy))
+        return replace(self, router=experience.policy.stored)
 
     def steps(self, request: Request) -> Steps:
         if self.router is None:
             return Ask(self.members[-1], request)
-        policy, text = self.router.policy, asked_text(request)
+        policy, text = policy_of(self.router), asked_text(request)
         vectors = None
         if policy.embedder is not None:
             vectors = yield from act(EMBED, model=policy.embedder, texts=[text])
@@ -86,17 +87,7 @@ def routed(policy: Policy, members: Mapping[str, Answerer]) -> Route:
             f"route: the router asks {missing[0]!r}, which is not among the members given "
             f"({', '.join(members) or 'none'})"
         )
-    return Route(tuple(members[name] for name in policy.answerers), Stored.of(policy))
-
-
-def asked_text(request: Request) -> str:
-    """The text of the last user message; of a message in parts, its texts joined. Empty without one."""
-    users = [m for m in request.messages if m["role"] == "user"]
-    content: Any = users[-1].get("content") if users else None
-    if isinstance(content, str):
-        return content
-    parts = content or ()
-    return "\n".join(str(part.get("text", "")) for part in parts if part.get("type") == "text")
+    return Route(tuple(members[name] for name in policy.answerers), policy.stored)
 
 
 def category(request: Request) -> str:

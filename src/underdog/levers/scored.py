@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from underdog.answerer import Answer, Answerer, Ask, Request, Steps, ask_all
+from underdog.levers.asked import asked_text
 from underdog.levers.ladder import standing
 from underdog.levers.panel import turn
-from underdog.levers.route import asked_text
 from underdog.levers.vote import plurality
 from underdog.routing.accept import AcceptScore
 from underdog.routing.experience import Experience

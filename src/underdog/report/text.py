@@ -39,6 +39,7 @@ def verdict_of(findings: Findings) -> Verdict:
 
 
 def _sections(findings: Findings, folder: Path) -> Iterator[Section]:
+    yield _diagnosis(findings)
     yield _ladder(findings)
     yield _races(findings)
     yield _frontier(findings)
@@ -48,6 +49,12 @@ def _sections(findings: Findings, folder: Path) -> Iterator[Section]:
     yield _against(findings)
     yield [_verdict(findings)]
     yield [notes([_promise(findings), *_facts(findings, folder)])]
+
+
+def _diagnosis(findings: Findings) -> Section:
+    held = findings.get("diagnosis") or {}
+    about = "what holds on tune, the strongest first; it orders the levers"
+    return [title("DIAGNOSIS", about), entries(list(held.items()))] if held else []
 
 
 def _ladder(findings: Findings) -> Section:

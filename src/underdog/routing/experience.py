@@ -42,7 +42,8 @@ _FLATTERED = 2.0
 class Experience:
     """Outcomes of members, a column each in the order in which the lever names them, the safest last.
 
-    `written` and `confidences` are tokens written and stated confidences, shape (n, k), NaN where unknown.
+    `written` and `confidences` are tokens written and stated confidences, shape (n, k), NaN where unknown;
+    `texts` are what each member wrote, a row for each member, None where that is not known.
 
     Raises:
         Declined: there are fewer rows, or fewer groups of them, than anything can be learned from.
@@ -52,6 +53,7 @@ class Experience:
     written: Floats
     confidences: Floats
     aim: Aim = field(default_factory=Aim)
+    texts: tuple[tuple[str | None, ...], ...] = ()
 
     def __post_init__(self) -> None:
         groups = len(set(self.table.groups))

@@ -6,7 +6,6 @@ It holds an embedding, a router and where its knob stands, and decides in well u
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +23,7 @@ from underdog.routing.saving import made_from, state_of
 from underdog.routing.seen import Asked, Fitted
 from underdog.routing.tensors import packed, unpacked
 from underdog.statistics.vectors import Floats, Ints
+from underdog.stored import Stored
 
 FORMAT = "underdog router 1"
 _KINDS: dict[str, type[Any]] = {"Latent": Latent, "Hashing": Hashing, **routers.FITTED}
@@ -107,10 +107,10 @@ class Policy:
             body["embedder"] = self.embedder
         return packed(arrays, {"format": FORMAT, "policy": json.dumps(body, sort_keys=True)})
 
-    @cached_property
-    def digest(self) -> str:
-        """Content hash: the first 32 hex digits of the file's SHA-256."""
-        return digest_of(self.content)
+    @property
+    def stored(self) -> Stored:
+        """The file as a lever's field; `policy_of` reads it back."""
+        return Stored.of(self.content)
 
     def save(self, path: str | Path) -> Path:
         """Write the policy to a file; returns its path."""
@@ -118,11 +118,6 @@ class Policy:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(self.content)
         return path
-
-
-def digest_of(content: bytes) -> str:
-    """The content hash by which a router's file is named."""
-    return hashlib.sha256(content).hexdigest()[:32]
 
 
 def load_policy(path: str | Path) -> Policy:
@@ -160,3 +155,12 @@ def policy_from(content: bytes, shown: str = "router") -> Policy:
         raise DataError(f"{shown}: the router's file lacks a part ({error}); write it again") from None
     embedding = None if plain is None else made_from(_KINDS, arrays, plain, "embedding.")
     return Policy(answerers, router, knob, embedding, body.get("embedder"))
+
+
+def policy_of(stored: Stored) -> Policy:
+    """The policy in a lever's file, unpacked once.
+
+    Raises:
+        DataError: the content is not at hand, or as for `load_policy`.
+    """
+    return stored.opened(policy_from)

@@ -18,7 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from underdog.statistics.bounded import bounded_mean
-    from underdog.statistics.calibration import Calibration, auroc, calibration_curve
+    from underdog.statistics.calibration import (
+        Calibration,
+        auroc,
+        auroc_difference,
+        calibration_curve,
+    )
     from underdog.statistics.certificate import (
         Candidate,
         Certificate,
@@ -58,7 +63,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "bounded": ("bounded_mean",),
-    "calibration": ("Calibration", "auroc", "calibration_curve"),
+    "calibration": ("Calibration", "auroc", "auroc_difference", "calibration_curve"),
     "certificate": (
         "Candidate",
         "Certificate",
@@ -120,6 +125,7 @@ __all__ = [
     "Watch",
     "accuracy",
     "auroc",
+    "auroc_difference",
     "bonferroni",
     "bounded_mean",
     "calibration_curve",

@@ -12,6 +12,7 @@ from typing import TypeAlias
 from underdog.answerer import Answerer, Model
 from underdog.budget import Purse
 from underdog.errors import StudyError
+from underdog.levers.few_shot import FewShot
 from underdog.levers.ladder import Ladder
 from underdog.levers.learner import inside, learns, unfitted
 from underdog.statistics import Rules
@@ -206,4 +207,4 @@ def _sizes(spec: Spec, book: Book) -> dict[Model, float | None]:
 
 
 def _asks_to_fit(lever: Answerer) -> bool:
-    return bool(getattr(lever, "shots", 0)) and not getattr(lever, "demonstrations", ())
+    return any(isinstance(part, FewShot) and not part.ready for part in inside(lever))

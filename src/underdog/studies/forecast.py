@@ -10,14 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil
+from typing import Any, TypeGuard
 
-from underdog.answerer import Act, Answer, Answerer, Ask, Model, Request, TokenLogprob, play
+from underdog.acts.rehearsal import rehearsed
+from underdog.answerer import Act, Answer, Answerer, Ask, Model, Request, TokenLogprob, ToolCall, play
 from underdog.drive import Driver
 from underdog.example import Example
 from underdog.levers.cascade import Cascade
+from underdog.levers.constrain import Constrain
+from underdog.levers.few_shot import FewShot, demonstration
 from underdog.levers.learner import changed
 from underdog.levers.panel import Panel
 from underdog.levers.route import Route
+from underdog.routing.policy import policy_of
 from underdog.task import Task
 from underdog.trial import Spend
 
@@ -39,6 +44,19 @@ class Forecast:
     tokens: int
     dollars: float | None
     seconds: float | None
+
+    def __add__(self, other: Forecast) -> Forecast:
+        """Both, where either may make all of the other's least calls."""
+        prices = (self.dollars, other.dollars)
+        times = (self.seconds, other.seconds)
+        return Forecast(
+            max(self.least_calls, other.least_calls),
+            self.most_calls + other.most_calls,
+            max(self.banked, other.banked),
+            self.tokens + other.tokens,
+            None if None in prices else sum(price for price in prices if price is not None),
+            None if None in times else sum(time for time in times if time is not None),
+        )
 
     def sentence(self) -> str:
         """The forecast for people."""
@@ -122,14 +140,15 @@ def _dearest(task: Task, work: Work, shown: Sequence[Example], repeats: int) -> 
 
 
 def _play(task: Task, arms: Mapping[str, Answerer], examples: Sequence[Example], repeats: int) -> _Played:
-    played = _Played(set(), set(), {})
+    played, longest = _Played(set(), set(), {}), _longest(task)
+    arms = {name: changed(arm, longest) for name, arm in arms.items()}
     for example in examples:
         root = example.request(task.sampling)
         requests = [root.drawn(r) if r else root for r in range(repeats)]
         for answerer in arms.values():
             for request in requests:
-                good = _asks(_open(answerer, 0.0), request, task.written(example) or "")
-                bad = _asks(changed(_open(answerer, 2.0), _anybody), request, "")
+                good = _asks(changed(_open(answerer, 0.0), _somebody), request, task.written(example) or "")
+                bad = _asks(changed(_open(answerer, 2.0), _anybody), request, None)
                 for chosen, asks in ((played.least, good), (played.most, (*good, *bad))):
                     for model, asked in asks:
                         key = f"{asked.digest}{asked.sample}"
@@ -138,18 +157,30 @@ def _play(task: Task, arms: Mapping[str, Answerer], examples: Sequence[Example],
     return played
 
 
-def _asks(answerer: Answerer, request: Request, text: str) -> list[tuple[Model, Request]]:
+def _asks(answerer: Answerer, request: Request, text: str | None) -> list[tuple[Model, Request]]:
+    """The calls where every answer has this text; None: where none can be read and all tools are called."""
     asks: list[tuple[Model, Request]] = []
 
-    def reply(effect: Ask | Act) -> Answer | None:
+    def reply(effect: Ask | Act) -> Any:
         if isinstance(effect, Act):
-            return None
+            return rehearsed(effect, well=text is not None)
         assert isinstance(effect.answerer, Model)
         asks.append((effect.answerer, effect.request))
-        return Answer(text, logprobs=(TokenLogprob("", 0.0),))
+        sure = (TokenLogprob("", 0.0),)
+        if text is not None:
+            return Answer(text, logprobs=sure)
+        # No two blanks are alike: who says the same again is not asked again. A step has another after it.
+        blank = " " * len(asks) + "".join(effect.request.sampling.stop[:1])
+        return Answer(blank, _called(effect.request, request), logprobs=sure)
 
     play(answerer, request, reply)
     return asks
+
+
+def _called(asked: Request, root: Request) -> tuple[ToolCall, ...]:
+    """A call of a tool that a lever offers beside the request's own, if there is one."""
+    own = [tool for tool in asked.tools if tool not in root.tools]
+    return tuple(ToolCall(str(tool["function"]["name"]), "{}") for tool in own[:1])
 
 
 def _open(answerer: Answerer, threshold: float) -> Answerer:
@@ -159,8 +190,34 @@ def _open(answerer: Answerer, threshold: float) -> Answerer:
 
 
 def _anybody(answerer: Answerer) -> Answerer:
-    """Whom a router will ask is known when it is fitted: until then all of its members may be."""
-    return Panel(answerer.members) if isinstance(answerer, Route) and answerer.unfitted else answerer
+    """Whom a router asks is not known before it is fitted, or before its vectors are: all may be asked."""
+    return Panel(answerer.members) if _unforeseen(answerer) else answerer
+
+
+def _somebody(answerer: Answerer) -> Answerer:
+    """At least one of them is asked."""
+    return answerer.members[-1] if _unforeseen(answerer) else answerer
+
+
+def _unforeseen(answerer: Answerer) -> TypeGuard[Route]:
+    if not isinstance(answerer, Route):
+        return False
+    return answerer.router is None or policy_of(answerer.router).embedder is not None
+
+
+def _longest(task: Task) -> Callable[[Answerer], Answerer]:
+    """What a lever will show is known when it is fitted: until then the longest demonstrations may be."""
+    taught = [demonstration(one, task.written) for name in ("fit", "tune") for one in task.split(name)]
+    pairs = sorted(filter(None, taught), key=lambda pair: len(pair[0]) + len(pair[1]), reverse=True)
+
+    def shown(part: Answerer) -> Answerer:
+        if isinstance(part, Constrain):
+            return part.fit(task.examples, task.written)
+        if not isinstance(part, FewShot) or part.ready:
+            return part
+        return replace(part, demonstrations=tuple(pairs[: part.k]), teacher=None)
+
+    return shown
 
 
 def _scaled(spend: Spend, factor: float) -> Spend:

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from underdog.answerer import Answerer, Model, digest
 from underdog.errors import ContractError, Declined, StudyError
 from underdog.example import Example
+from underdog.levers.asked import asked_text
 from underdog.levers.learner import Learner, changed, unfitted
-from underdog.levers.route import asked_text
 from underdog.plan import dump
 from underdog.routing.experience import Experience
 from underdog.routing.planner import Aim
@@ -26,6 +26,7 @@ from underdog.studies.measure import Column
 from underdog.studies.outcomes import cells, outcome_table
 from underdog.studies.race import Book, Entry
 from underdog.studies.spec import Spec
+from underdog.trial import Trial
 
 STAGE = "learn"
 
@@ -112,7 +113,14 @@ class School:
         table = outcome_table(columns, texts, {example.id: example.group for example in examples})
         aim = Aim(self.spec.margin, self.labels, self.spec.confidence, TEST)
         written = cells(columns, lambda trial: trial.spend.tokens_out or None)
-        return Experience(table, written, cells(columns, lambda trial: trial.confidence), aim)
+        said = tuple(tuple(map(self._said, column.trials)) for column in columns)
+        return Experience(table, written, cells(columns, lambda trial: trial.confidence), aim, said)
+
+    def _said(self, trial: Trial) -> str | None:
+        """The text in which a trial's final answer was given; None where no call of it holds one."""
+        answers = map(self.book.bench.driver.recorded, trial.calls)
+        read = self.spec.task.reading.read
+        return next((one.text for one in answers if one is not None and read(one) == trial.final), None)
 
 
 def _swap(part: Learner, learned: Answerer) -> Callable[[Answerer], Answerer]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from underdog.answerer import Request, Sampling
 from underdog.errors import StudyError
-from underdog.levers.route import asked_text
+from underdog.levers.asked import asked_text
 from underdog.routing.table import OutcomeTable
 from underdog.statistics.vectors import Floats
 from underdog.studies.choosing import LENIENT

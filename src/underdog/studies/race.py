@@ -208,6 +208,9 @@ class Course:
     def _unfit(self, name: str) -> str | None:
         """Why an arm cannot go on, if it cannot."""
         examples, entry = self.examples(self.race.at), self.entries[name]
+        trials = self.book.column(name, examples).trials
+        if trials and all(trial.score is None for trial in trials):
+            return f"every answer failed: {trials[0].note}"
         if entry.open and np.isnan(self.book.column(name + _FIRST, examples).confidences()).all():
             return "its first rung states no confidence, so no threshold can be found"
         if self.watcher is None or not (column := self.book.column(name, examples)).trials:

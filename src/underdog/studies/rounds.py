@@ -13,9 +13,6 @@ from typing import Protocol
 
 from underdog.answerer import Answerer
 from underdog.errors import Declined, StudyError
-from underdog.levers.cascade import Cascade
-from underdog.levers.confident import Confident
-from underdog.levers.vote import Vote
 from underdog.plan import dump, models_of
 from underdog.statistics import Claim, Fate, Finish, Rules, bonferroni
 from underdog.studies.crossfit import Lessons
@@ -23,18 +20,16 @@ from underdog.studies.findings import Round
 from underdog.studies.learning import School
 from underdog.studies.race import LARGE, Book, Course, Entry, Watcher, why_stopped
 from underdog.studies.spec import Spec
+from underdog.studies.usual import MOST_WRAPS, wraps_of
 
 MOST_ROUNDS = 3
-_MOST_WRAPS = 3
-_MORE_DRAWS = 15
-_DRAWS = 5
 
 
 class Advised(Protocol):
-    """What a diagnosis says of one lever; `lever` is its name in study files."""
+    """What a diagnosis says of a lever; `names` are what it is called in study files."""
 
     @property
-    def lever(self) -> str: ...
+    def names(self) -> tuple[str, ...]: ...
 
     @property
     def worth_trying(self) -> bool: ...
@@ -104,7 +99,8 @@ async def campaign(terms: Terms, lessons: Lessons) -> Campaign:
     rules = replace(terms.rules, confidence=bonferroni(terms.rules.confidence, most))
     told = Campaign(lessons, book)
     arms = {**_others(spec), **_first_round(terms, told)}
-    incumbent, family = "small", None
+    # What was dropped may have been dropped by what it did on the same examples: it counts as raced.
+    incumbent, family = "small", 1 + len(arms) + len(told.dropped)
     standing = await _entries(terms, told, {"small": spec.read("small")})
     while not told.ended:
         entries = {incumbent: standing[incumbent]}
@@ -119,7 +115,7 @@ async def campaign(terms: Terms, lessons: Lessons) -> Campaign:
         _keep(told, course, finish, incumbent)
         standing |= entries
         arms = wraps(finish.chosen, {name: one.asked for name, one in standing.items()}, spec)
-        family = len(standing) * (1 + _MOST_WRAPS)
+        family = len(standing) * (1 + MOST_WRAPS)
         told.ended = _ended(terms, finish, incumbent, number == most, arms)
         incumbent = finish.chosen
     return told
@@ -137,27 +133,10 @@ async def _entries(terms: Terms, told: Campaign, arms: Mapping[str, Answerer]) -
 
 
 def wraps(chosen: str, arms: Mapping[str, Answerer], spec: Spec) -> dict[str, Answerer]:
-    """The levers around a chosen arm that have not raced yet.
-
-    A vote around it and cascades from it to the large model; around a vote, more draws; around what already
-    asks the large model, nothing.
-    """
-    inner, large = arms[chosen], spec.read(LARGE)
-    if spec.models[LARGE] in models_of(inner):
+    """The levers around a chosen arm that have not raced yet; around what asks the large model, nothing."""
+    if spec.models[LARGE] in models_of(arms[chosen]):
         return {}
-    if isinstance(inner, Vote):
-        more = replace(inner, n=_MORE_DRAWS)
-        new: dict[str, Answerer] = {
-            f"{chosen}, {_MORE_DRAWS} draws": more,
-            f"cascade of {chosen}": Cascade(inner, large),
-        }
-    else:
-        vote = Vote(inner, _DRAWS)
-        new = {
-            f"vote of {chosen}": vote,
-            f"cascade of {chosen}": Cascade(vote, large),
-            f"cascade of confident {chosen}": Cascade(Confident(inner), large),
-        }
+    new = wraps_of(chosen, arms[chosen], spec.read(LARGE), spec.offers)
     return {name: lever for name, lever in new.items() if lever not in arms.values()}
 
 
@@ -186,9 +165,9 @@ def _first_round(terms: Terms, told: Campaign) -> dict[str, Answerer]:
     if terms.spec.named:
         return levers
     kinds = {name: dump(lever)["lever"] for name, lever in levers.items()}
-    order = {one.lever: place for place, one in enumerate(terms.advice)}
+    order = {name: place for place, one in enumerate(terms.advice) for name in one.names}
     for one in terms.advice:
-        for name in [name for name, kind in kinds.items() if kind == one.lever and not one.worth_trying]:
+        for name in [name for name, kind in kinds.items() if kind in one.names and not one.worth_trying]:
             told.dropped[name] = one.why
     kept = [name for name in levers if name not in told.dropped]
     kept.sort(key=lambda name: order.get(kinds[name], len(order)))

@@ -23,6 +23,8 @@ from underdog.engines.binding import Binder
 from underdog.plan import Plan, dump, request_schema
 from underdog.proof import Proof, prove
 from underdog.store import DEFAULT_PATH, Bank, Store
+from underdog.studies.diagnosis.opening import forecast_of, has_use, opened
+from underdog.studies.diagnosis.record import Diagnosed
 from underdog.studies.export import write_trials
 from underdog.studies.findings import Findings, plain
 from underdog.studies.flows import Foresee, Ground, Split, Whole
@@ -37,11 +39,12 @@ from underdog.task import Task
 
 @dataclass(frozen=True)
 class Result:
-    """A finished study: its findings, and the plan that they are about."""
+    """A finished study: its findings, the plan that they are about, and the diagnosis that it opened with."""
 
     findings: Findings
     plan: Plan
     folder: Path | None = None
+    diagnosed: Diagnosed | None = None
 
     def __str__(self) -> str:
         return self.findings.verdict.sentence
@@ -53,7 +56,8 @@ class Settings:
 
     `consent` is shown the forecast and says whether to go on; `folder` is where the run is written. `advice`,
     a diagnosis' order of levers, orders the first round of a study that names none, and drops what it says
-    will not pay.
+    will not pay; None: such a study diagnoses its task first. `allow_code` agrees to run the user's own
+    programs that levers name.
     """
 
     store: Path = DEFAULT_PATH
@@ -62,7 +66,8 @@ class Settings:
     consent: Callable[[Forecast, Proof], bool] | None = None
     progress: Progress | None = None
     bind: Callable[[Model], Any] | None = None
-    advice: Sequence[Advised] = ()
+    advice: Sequence[Advised] | None = None
+    allow_code: bool = False
 
 
 def study(
@@ -105,9 +110,10 @@ async def run(spec: Spec, settings: Settings) -> Result | None:
         bank = Bank(store, spec.name)
         purse = Purse(spec.budget, bank.spent() if spec.budget.limited else None)
         async with (
-            Acts(bind) as acts,
+            Acts(bind, base=spec.base, allow_code=settings.allow_code) as acts,
             Driver(bind, bank, purse=purse, tools=acts, fresh=settings.fresh) as driver,
         ):
+            acts.admit(*spec.levers.values())
             bench = Bench(
                 spec.task,
                 driver,
@@ -116,9 +122,12 @@ async def run(spec: Spec, settings: Settings) -> Result | None:
                 window=spec.window,
                 progress=settings.progress,
             )
-            ground = Ground(purse, _forecaster(spec, driver, store), settings.advice)
-            flow = Whole(spec, bench) if spec.task.whole_test else Split(spec, bench, ground)
+            ground = Ground(purse, _forecaster(spec, driver, store), settings.advice or ())
+            flow = _flow(spec, bench, ground)
             expected = ground.foresee(flow.work())
+            opens = settings.advice is None and has_use(spec)
+            if opens:
+                expected += forecast_of(spec, driver)
             if settings.consent is not None and not settings.consent(expected, proof):
                 return None
             store.clear_trials(spec.name)
@@ -128,8 +137,10 @@ async def run(spec: Spec, settings: Settings) -> Result | None:
             if spec.task.reference is not None:
                 spec = await referred(spec, bench)
                 bench.task = spec.task
-                flow = Whole(spec, bench) if spec.task.whole_test else Split(spec, bench, ground)
-            result = await _finish(spec, flow, driver, proof, expected)
+            diagnosed = await opened(spec, bench) if opens else None
+            if diagnosed is not None:
+                ground = replace(ground, advice=diagnosed.diagnosis.order)
+            result = await _finish(_flow(spec, bench, ground), driver, proof, expected, diagnosed)
         store.finish_run(spec.name)
         return result if settings.folder is None else _written(result, settings.folder, store, spec)
 
@@ -138,10 +149,14 @@ def _forecaster(spec: Spec, driver: Driver, store: Store) -> Foresee:
     return lambda work: forecast(spec.task, work, driver, store.pace, spec.repeats)
 
 
+def _flow(spec: Spec, bench: Bench, ground: Ground) -> Split | Whole:
+    return Whole(spec, bench) if spec.task.whole_test else Split(spec, bench, ground)
+
+
 async def _finish(
-    spec: Spec, flow: Split | Whole, driver: Driver, proof: Proof, expected: Forecast
+    flow: Split | Whole, driver: Driver, proof: Proof, expected: Forecast, diagnosed: Diagnosed | None
 ) -> Result:
-    raced, judged = await flow.go()
+    spec, (raced, judged) = flow.spec, await flow.go()
     models = dict.fromkeys(spec.models.values())
     findings = Findings(
         name=spec.name,
@@ -176,6 +191,7 @@ async def _finish(
         folds=raced.folds,
         frontier=raced.frontier,
         limits=spec.limits,
+        diagnosis={} if diagnosed is None else diagnosed.diagnosis.held(),
     )
     evidence = {
         "study": spec.name,
@@ -192,7 +208,7 @@ async def _finish(
         "cautions": findings.cautions,
         "created": findings.created,
     }
-    return Result(findings, Plan(spec.name, judged.plan, evidence))
+    return Result(findings, Plan(spec.name, judged.plan, evidence), diagnosed=diagnosed)
 
 
 def _shapes(task: Task) -> list[dict[str, Any]]:
@@ -204,6 +220,8 @@ def _shapes(task: Task) -> list[dict[str, Any]]:
 def _written(result: Result, folder: Path, store: Store, spec: Spec) -> Result:
     folder.mkdir(parents=True, exist_ok=True)
     result.findings.write(folder)
+    if result.diagnosed is not None:
+        result.diagnosed.write(folder)
     evidence = {**result.plan.evidence, "base": os.path.relpath(spec.base, folder)}
     plan = replace(result.plan, evidence=evidence)
     plan.save(folder)

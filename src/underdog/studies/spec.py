@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,15 @@ import msgspec
 from underdog.answerer import Answerer, Model, digest
 from underdog.budget import Budget
 from underdog.errors import StudyError
-from underdog.levers.cascade import Cascade
-from underdog.levers.confident import Confident
-from underdog.levers.prompt import Prompt
+from underdog.levers.check import Check
+from underdog.levers.program import Program
 from underdog.levers.read import Read
-from underdog.levers.vote import Vote
 from underdog.plan import dump, load
 from underdog.reading import Reading
+from underdog.retrieval.collection import collected
 from underdog.studies.limits import Limits
+from underdog.studies.usual import Offers, usual_levers
+from underdog.studies.variants import variants
 from underdog.task import Task, task_from
 
 KEYS = (
@@ -39,6 +41,8 @@ KEYS = (
     "seed",
     "window",
     "limits",
+    "documents",
+    "checker",
 )
 # Settings of a model in a study file that are no part of which model it is.
 _DECLARED = ("where", "columns", "recorded_prompts_stand", "cost")
@@ -50,7 +54,8 @@ _RESERVED = ("constant", "mix", "oracle")
 class Spec:
     """One study, ready to run. `levers` are as asked for: not yet fitted.
 
-    `named` says whether the study names them; without names the usual ones are tried, round after round.
+    `named` says whether the study names them; without names the usual ones are tried, round after round, with
+    what the study `offers`.
     """
 
     name: str
@@ -67,6 +72,7 @@ class Spec:
     base: Path = field(default_factory=Path.cwd)
     limits: Limits = field(default_factory=Limits)
     named: bool = True
+    offers: Offers = field(default_factory=Offers)
 
     def read(self, name: str, lenient: bool = False) -> Read:
         """A model of the study, read as the task says."""
@@ -129,11 +135,12 @@ def spec_from(body: Mapping[str, Any], base: Path, where: str = "study") -> Spec
     task = _task(body.get("task"), base, where)
     models, declared = _models(body.get("models"), where)
     names: dict[str, Answerer] = {name: read(model, task.reading) for name, model in models.items()}
+    offers = _offers(body, task, base, where)
     return Spec(
         name=str(body.get("name", task.name)),
         task=task,
         models=models,
-        levers=_levers(body.get("levers"), names, where, base),
+        levers=_levers(body["levers"], names, where, base) if _named(body) else usual_levers(names, offers),
         margin=_share(body, "margin", 0.02, where),
         confidence=_share(body, "confidence", 0.95, where),
         budget=_budget(body.get("budget", {}), where),
@@ -143,7 +150,8 @@ def spec_from(body: Mapping[str, Any], base: Path, where: str = "study") -> Spec
         declared=declared,
         base=base,
         limits=_limits(body.get("limits", {}), where),
-        named=body.get("levers") is not None,
+        named=_named(body),
+        offers=offers,
     )
 
 
@@ -151,20 +159,6 @@ def read(model: Model, reading: Reading, lenient: bool = False) -> Read:
     """The model with its final answer read as the task says."""
     options = {option.name: getattr(reading, option.name) for option in fields(reading)}
     return Read(model, **{**options, "lenient": lenient or reading.lenient})
-
-
-def default_levers(names: Mapping[str, Answerer]) -> dict[str, Answerer]:
-    """The levers of the first round when a study names none: plain ones first.
-
-    Demonstrations, votes, and handing over where votes do not agree or tokens are not likely.
-    """
-    small, large = names["small"], names["large"]
-    return {
-        "shots": Prompt(small, shots=4),
-        "vote": Vote(small, 5),
-        "confident": Cascade(Confident(small), large),
-        "cascade": Cascade(Vote(small, 5), large),
-    }
 
 
 def _task(value: Any, base: Path, where: str) -> Task:
@@ -215,8 +209,6 @@ def _models(value: Any, where: str) -> tuple[dict[str, Model], dict[str, dict[st
 
 
 def _levers(value: Any, names: Mapping[str, Answerer], where: str, base: Path) -> dict[str, Answerer]:
-    if value is None:
-        return default_levers(names)
     if not isinstance(value, Mapping):
         raise StudyError(f"{where}: `levers` must be a mapping of names to levers; got {value!r}")
     known = dict(names)
@@ -224,9 +216,33 @@ def _levers(value: Any, names: Mapping[str, Answerer], where: str, base: Path) -
     for name, raw in value.items():
         if name in names or name in _RESERVED or "~" in str(name):
             raise StudyError(f"{where}: levers.{name}: the name is taken; choose another")
-        # Later levers may wrap earlier ones by name.
-        levers[str(name)] = known[str(name)] = load(raw, known, f"{where}: levers.{name}", base)
+        place = f"{where}: levers.{name}"
+        for arm, lever in variants(str(name), raw, partial(load, names=known, where=place, base=base), place):
+            # Later levers may wrap earlier ones by name.
+            levers[arm] = known[arm] = lever
     return levers
+
+
+def _named(body: Mapping[str, Any]) -> bool:
+    return body.get("levers") is not None
+
+
+def _offers(body: Mapping[str, Any], task: Task, base: Path, where: str) -> Offers:
+    """What the usual levers may use: documents and a checker, which levers that are named name themselves."""
+    given = [key for key in ("documents", "checker") if body.get(key) is not None]
+    if given and _named(body):
+        raise StudyError(
+            f"{where}: `{given[0]}` is for the usual levers, and this study names its own; give it to the "
+            "levers that use it, or leave `levers` out"
+        )
+    checker = body.get("checker")
+    if checker is not None and not isinstance(checker, str):
+        raise StudyError(f'{where}: `checker` must be a program like "checks.py:right"; got {checker!r}')
+    return Offers(
+        None if body.get("documents") is None else collected(body["documents"], base),
+        None if checker is None else Check(Program.read(checker, base), task.reading),
+        labelled=bool(task.reading.labels),
+    )
 
 
 def _share(body: Mapping[str, Any], key: str, default: float, where: str) -> float:

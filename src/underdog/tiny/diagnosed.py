@@ -121,7 +121,6 @@ def row(world: str, found: Diagnosis) -> list[str]:
         where = f"{places[0]} of {len(told)}"
     else:
         where = "cannot tell" if set(open_) & set(built.levers) else "not worth trying"
-    bounds = [f"{one.kind} ({one.model})" if one.model else str(one.kind) for one in found.bounds]
     return [
         world,
         built.around,
@@ -129,7 +128,7 @@ def row(world: str, found: Diagnosis) -> list[str]:
         first,
         "hit" if first in built.levers else "miss",
         where,
-        ", ".join(bounds) or "nothing",
+        ", ".join(found.held()) or "nothing",
     ]
 
 

@@ -79,9 +79,9 @@ def fresh(shape: Shape, seed: int) -> Weights:
     return weights
 
 
-def rotations(length: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Cosines and sines of rotary positions (arXiv:2104.09864) for heads HEAD wide."""
-    rates = THETA ** (-torch.arange(0, HEAD, 2).float() / HEAD)
+def rotations(length: int, dtype: torch.dtype, head: int = HEAD) -> tuple[Tensor, Tensor]:
+    """Cosines and sines of rotary positions (arXiv:2104.09864) for heads of this size."""
+    rates = THETA ** (-torch.arange(0, head, 2).float() / head)
     angles = torch.arange(length).float()[:, None] * torch.cat((rates, rates))[None]
     return angles.cos().to(dtype), angles.sin().to(dtype)
 
@@ -93,17 +93,20 @@ def rotated(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
 
 
 def attention(weights: Weights, at: str, x: Tensor, turn: tuple[Tensor, Tensor], mask: Tensor) -> Tensor:
-    """Causal self-attention."""
-    rows, length, width = x.shape
-    heads = width // HEAD
+    """Causal self-attention; heads may share keys and values (arXiv:2305.13245)."""
+    rows, length, _ = x.shape
+    head = len(weights[f"{at}q_norm.weight"])
+    heads, groups = (len(weights[f"{at}{name}.weight"]) // head for name in ("q_proj", "k_proj"))
 
     projections = torch.cat([weights[f"{at}{name}.weight"] for name in ("q_proj", "k_proj", "v_proj")])
-    flat = functional.linear(x, projections).view(rows, length, 3, heads, HEAD)
-    q, k, v = flat.permute(2, 0, 3, 1, 4)
+    flat = functional.linear(x, projections).view(rows, length, heads + 2 * groups, head)
+    q, k, v = flat.transpose(1, 2).split((heads, groups, groups), dim=1)
     q, k = (normed(each, weights[f"{at}{name}.weight"]) for each, name in ((q, "q_norm"), (k, "k_norm")))
-    scores = torch.matmul(rotated(q * HEAD**-0.5, *turn), rotated(k, *turn).transpose(-1, -2)) + mask
-    mixed = torch.matmul(scores.softmax(-1), v).transpose(1, 2)
-    return functional.linear(mixed.reshape(rows, length, width), weights[at + "o_proj.weight"])
+    q, k = rotated(q * head**-0.5, *turn), rotated(k, *turn)
+    if groups < heads:
+        k, v = (each.repeat_interleave(heads // groups, dim=1) for each in (k, v))
+    mixed = torch.matmul((torch.matmul(q, k.transpose(-1, -2)) + mask).softmax(-1), v).transpose(1, 2)
+    return functional.linear(mixed.reshape(rows, length, heads * head), weights[at + "o_proj.weight"])
 
 
 def normed(x: Tensor, weight: Tensor) -> Tensor:
@@ -111,14 +114,14 @@ def normed(x: Tensor, weight: Tensor) -> Tensor:
     return functional.rms_norm(x, (x.shape[-1],), weight, EPSILON)
 
 
-def states(weights: Weights, ids: Tensor) -> Tensor:
-    """The last hidden state at every position."""
+def states(weights: Weights, ids: Tensor, repeats: int = 1) -> Tensor:
+    """The last hidden state at every position; each block is computed `repeats` times in a row."""
     length = ids.shape[1]
     x = weights["model.embed_tokens.weight"][ids]
-    turn = rotations(length, x.dtype)
+    turn = rotations(length, x.dtype, len(weights["model.layers.0.self_attn.q_norm.weight"]))
     mask = torch.full((length, length), float("-inf"), dtype=x.dtype).triu(1)
     layers = sum(name.endswith("q_proj.weight") for name in weights)
-    for layer in range(layers):
+    for layer in (layer for layer in range(layers) for _ in range(repeats)):
         at = f"model.layers.{layer}."
         x = x + attention(
             weights, at + "self_attn.", normed(x, weights[at + "input_layernorm.weight"]), turn, mask
@@ -140,11 +143,11 @@ def answering(ids: Tensor) -> Tensor:
     return inside
 
 
-def loss(weights: Weights, ids: Tensor) -> Tensor:
+def loss(weights: Weights, ids: Tensor, repeats: int = 1) -> Tensor:
     """Mean cross-entropy of the assistant's tokens, computed in bfloat16 from float32 weights."""
     weights = {name: weight.bfloat16() for name, weight in weights.items()}
     where = answering(ids)
     targets = ids.roll(-1, 1)[where]
-    hidden = states(weights, ids)[where]
+    hidden = states(weights, ids, repeats)[where]
     logits = functional.linear(hidden, weights["model.embed_tokens.weight"])
     return functional.cross_entropy(logits.float(), targets)

@@ -20,6 +20,7 @@ from underdog.engines.binding import Binder
 from underdog.example import Example
 from underdog.levers.cascade import Cascade
 from underdog.levers.confident import Confident
+from underdog.levers.few_shot import FewShot
 from underdog.levers.prompt import Prompt
 from underdog.levers.vote import Vote
 from underdog.statistics.gap import gap_closed
@@ -64,7 +65,7 @@ def arms(task: Task, world: str) -> dict[str, Answerer]:
         found[f"small, {manner}"] = Prompt(small, system=line)
         found[f"large, {manner}"] = Prompt(models["large"], system=line)
     for shots in (1, 4):
-        found[f"small, {shots} shots"] = Prompt(small, shots=shots)
+        found[f"small, {shots} shots"] = FewShot(small, shots)
     found["small, vote of 5"] = Vote(small, 5)
     found["small, vote of 15"] = Vote(small, 15)
     return {name: fitted(arm, task, task.split("fit")) for name, arm in found.items()}

@@ -18,7 +18,7 @@ from underdog.engines.binding import Binder
 from underdog.engines.fake import FakeEngine
 from underdog.errors import BudgetSpent
 from underdog.example import Example
-from underdog.levers import Prompt, Vote
+from underdog.levers import FewShot, Prompt, Vote
 from underdog.reading import Reading
 from underdog.scorers import Exact, Number
 from underdog.store import MemoryBank
@@ -141,7 +141,7 @@ def test_samples_are_those_that_a_vote_will_find_in_the_bank(evidence: Evidence,
 
 def test_demonstrations_come_from_fit_and_are_those_of_the_prompt_lever(evidence: Evidence, lab: Lab) -> None:
     spec = study()
-    shots = Prompt(spec.read("small"), shots=4).fit(spec.task.split("fit"), spec.task.written)
+    shots = FewShot(spec.read("small"), 4).fit(spec.task.split("fit"), spec.task.written)
     shown = [request for request in lab.asked("small") if len(request.messages) == 10]
     right = [
         r

@@ -14,6 +14,7 @@ from underdog.studies.diagnosis.findings import LEVERS, Advice, Finding, Kind, R
 from underdog.studies.diagnosis.rules import MOSTLY, SEARCHABLE, Sheet, formless, spared
 from underdog.studies.diagnosis.signals.asking import PROTOCOLS, SHOTS, STEPS
 from underdog.studies.diagnosis.signals.deferral import SIGNS
+from underdog.studies.diagnosis.signals.retrieving import BY_READER, BY_SEARCH, RECALL, fault
 from underdog.studies.diagnosis.signals.signal import Signal
 from underdog.studies.diagnosis.words import Told, enough, gain, percent, share, told
 
@@ -189,7 +190,7 @@ def retrieve(brief: Brief) -> Case:
         )
     if ruling is Ruling.CANNOT_TELL:
         return Case(None, f"{case.why}; whether a wrong one would do as well cannot be told yet")
-    return Case(True, case.why + _break_even(brief), case.gain)
+    return Case(True, case.why + _break_even(brief) + _at_fault(brief), case.gain)
 
 
 def _break_even(brief: Brief) -> str:
@@ -203,6 +204,16 @@ def _break_even(brief: Brief) -> str:
     rate = harm / (harm + gold.interval.estimate)
     often = percent(rate, 0)
     return f"; a wrong one brings {gain(wrong.interval)}, so it pays when more than {often} are found"
+
+
+def _at_fault(brief: Brief) -> str:
+    """Of the study's own retriever: how often it finds the right passage, and who loses what is lost."""
+    recall, search, reader = (brief.signal(name) for name in (RECALL, BY_SEARCH, BY_READER))
+    if recall is None or search is None or reader is None:
+        return ""
+    return (
+        f"; the study's own finds it on {share(recall.interval)}: {fault(search.interval, reader.interval)}"
+    )
 
 
 def lora(brief: Brief) -> Case:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from underdog.errors import ContractError
 from underdog.example import Example
+from underdog.levers.retrieve import Retrieve
 from underdog.studies.measure import Column
 from underdog.task import Task
 
@@ -23,11 +24,12 @@ class Evidence:
         lenient: the same calls, read leniently.
         draws: k sampled repeats per example, of the models that could be sampled.
         probes: probe name -> model -> column: the same examples asked in another way, read strictly as in
-            `greedy`. Known are "gold passage", "wrong passage", "shots", "shots, labels shuffled" and
-            "steps" (asked to write the steps before the answer).
+            `greedy`. Known are "gold passage", "wrong passage", "found passages" (by the study's own lever),
+            "shots", "shots, labels shuffled" and "steps" (asked to write the steps before the answer).
         missing: what could not be gathered -> why, in words.
         parameters: model -> how many weights it has, where that is known.
         lenient_draws: the draws read leniently. Without them draws are compared strictly, form and all.
+        retriever: the lever that found the "found passages".
 
     `greedy` and `lenient` hold all of the examples; draws and probes may be of fewer, in any order.
 
@@ -46,6 +48,7 @@ class Evidence:
     missing: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, float] = field(default_factory=dict)
     lenient_draws: Mapping[str, Column] = field(default_factory=dict)
+    retriever: Retrieve | None = None
 
     def __post_init__(self) -> None:
         ids = tuple(example.id for example in self.examples)

@@ -60,7 +60,7 @@ class Finding:
 LEVERS: Mapping[str, tuple[str, ...]] = {
     "read": ("read",),
     "constrain": ("constrain",),
-    "prompt": ("prompt",),
+    "prompt": ("prompt", "fewshot"),
     "vote": ("vote",),
     "best-of with a verifier": ("bestof",),
     "retrieve": ("retrieve",),
@@ -89,9 +89,14 @@ class Advice:
     certain: bool = True
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """What it is called in study files; empty where it is no lever."""
+        return LEVERS[self.lever]
+
+    @property
     def runnable(self) -> bool:
         """Whether a study can run it: some lever of this installation goes by its name."""
-        return any(name in known() for name in LEVERS[self.lever])
+        return any(name in known() for name in self.names)
 
 
 @dataclass(frozen=True)
@@ -108,6 +113,12 @@ class Diagnosis:
         """The findings that hold, strongest first."""
         held = [finding for finding in self.findings if finding.holds]
         return tuple(sorted(held, key=lambda finding: -finding.strength))
+
+    def held(self) -> dict[str, str]:
+        """The sentences of what holds, by kind and model."""
+        return {
+            f"{one.kind} ({one.model})" if one.model else str(one.kind): one.sentence for one in self.bounds
+        }
 
     def of(self, kind: Kind, model: str | None = None) -> Finding:
         """The finding of a kind about a model (None: about all of them together).

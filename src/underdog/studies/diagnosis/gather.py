@@ -19,7 +19,7 @@ from underdog.studies.choosing import LENIENT
 from underdog.studies.diagnosis.conclude import diagnose
 from underdog.studies.diagnosis.evidence import Evidence
 from underdog.studies.diagnosis.findings import Diagnosis
-from underdog.studies.diagnosis.stages import Effort, Stage, chosen, stages
+from underdog.studies.diagnosis.stages import Effort, Stage, chosen, retriever, stages
 from underdog.studies.forecast import Forecast, Work, forecast
 from underdog.studies.measure import Bench, Column, Progress
 from underdog.studies.spec import Spec
@@ -88,6 +88,7 @@ async def gathered(
         lenient_draws=leniently(draws),
         probes=probes,
         missing=missing,
+        retriever=retriever(spec),
         parameters={name: size for name, column in greedy.items() if (size := weights(column)) is not None},
     )
 

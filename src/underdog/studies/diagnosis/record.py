@@ -51,14 +51,14 @@ class Diagnosed:
         return path
 
 
-def advice_in(folder: Path | None, digest: str) -> tuple[Advice, ...]:
-    """The order of levers of the diagnosis in a run's folder; empty when there is none of this very study."""
-    if folder is None or not (folder / FILE).exists():
-        return ()
+def advice_in(folder: Path, digest: str) -> tuple[Advice, ...] | None:
+    """The order of levers of the diagnosis in a run's folder; None when there is none of this very study."""
+    if not (folder / FILE).exists():
+        return None
     try:
         record = msgspec.json.decode((folder / FILE).read_bytes())
         if record["digest"] != digest:
-            return ()
+            return None
         return msgspec.convert(record["diagnosis"]["order"], tuple[Advice, ...])
     except (msgspec.MsgspecError, KeyError, TypeError) as error:
         raise StudyError(

@@ -1,26 +1,30 @@
 """Which calls a diagnosis makes, cheap first, and which it cannot make and why. Asks nothing itself.
 
 Every stage puts one way of asking to examples: the models as they are, small with its log-probabilities,
-samples drawn, demonstrations, the same with other labels, written steps, the passage that holds the answer.
+samples drawn, demonstrations, the same with other labels, written steps, the passage that holds the answer,
+those that the study's own lever finds.
 `gather.py` carries them out.
 """
 
 from __future__ import annotations
 
 import hashlib
-import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from underdog.answerer import Answer, Answerer
+from underdog.answerer import Answer, Answerer, Request
 from underdog.errors import StudyError
 from underdog.example import Example
+from underdog.levers.asked import asked_text
 from underdog.levers.confident import Confident
+from underdog.levers.few_shot import FewShot
+from underdog.levers.learner import inside
 from underdog.levers.prompt import Prompt
 from underdog.levers.read import Read
+from underdog.levers.retrieve import Retrieve
 from underdog.studies.choosing import LENIENT
-from underdog.studies.diagnosis.signals.asking import GOLD, SHOTS, SHUFFLED, STEPS, WRONG
+from underdog.studies.diagnosis.signals.asking import FOUND, GOLD, SHOTS, SHUFFLED, STEPS, WRONG
 from underdog.studies.spec import Spec
 from underdog.task import Task
 
@@ -63,7 +67,8 @@ class Effort:
         shots: demonstrations in a prompt.
         share: the part of the study's budget that a diagnosis may take.
         steps: how a model is told to write its steps.
-        give: how a passage is put before a question; None for an example that cannot take one.
+        give: how a passage is put before a question; None for an example that cannot take one. Where the
+            study has a lever that retrieves, its own wording is taken instead, so that they compare.
     """
 
     examples: int = 240
@@ -144,35 +149,22 @@ def shown(spec: Spec, model: str, examples: tuple[Example, ...], effort: Effort)
     """Demonstrations from fit, and for small the same with wrong labels (Min et al., arXiv 2202.12837)."""
     asked = {example.id for example in examples}
     fit = [example for example in spec.task.split("fit") if example.id not in asked]
+    lever = FewShot(spec.read(model), effort.shots, seed=spec.seed)
     try:
-        prompt = Prompt(spec.read(model), shots=effort.shots, seed=spec.seed).fit(fit, spec.task.written)
+        right = lever.fit(fit, spec.task.written)
     except StudyError:
         few = f"the fit split has fewer than {effort.shots} examples with a gold answer"
         yield {f"{SHOTS} of {model}": few}
         return
-    yield Stage(SHOTS, model, spec.task, {model: prompt}, examples)
+    yield Stage(SHOTS, model, spec.task, {model: right}, examples)
     if model != "small":
         return
-    others = mislabelled(prompt.demonstrations, [spec.task.written(one) for one in fit], spec.seed)
-    if others is None:
+    try:
+        wrong = replace(lever, labels="shuffled").fit(fit, spec.task.written)
+    except StudyError:
         yield {f"{SHUFFLED} of small": "all examples of the fit split have the same answer"}
         return
-    wrong = replace(prompt, demonstrations=others)
     yield Stage(SHUFFLED, model, spec.task, {model: wrong}, examples)
-
-
-def mislabelled(
-    demonstrations: Sequence[tuple[str, str]], golds: Sequence[str | None], seed: int
-) -> tuple[tuple[str, str], ...] | None:
-    """The demonstrations with another example's answer each; None where there is no other answer."""
-    rng, known = random.Random(seed), [gold for gold in golds if gold is not None]
-    changed = []
-    for user, label in demonstrations:
-        others = [gold for gold in known if gold != label]
-        if not others:
-            return None
-        changed.append((user, rng.choice(others)))
-    return tuple(changed)
 
 
 def stepped(spec: Spec, model: str, examples: tuple[Example, ...], effort: Effort) -> Found:
@@ -203,12 +195,16 @@ def informed(spec: Spec, model: str, examples: tuple[Example, ...], effort: Effo
         yield {f"{GOLD} of {model}": f"the data have no column named {PASSAGE} with texts"}
         return
     arm: Mapping[str, Answerer] = {model: spec.read(model)}
-    given = [effort.give(example, example.fields[PASSAGE]) for example in told]
+    lever = retriever(spec)
+    give = effort.give if lever is None else worded_by(lever)
+    given = [give(example, example.fields[PASSAGE]) for example in told]
     yield Stage(GOLD, model, spec.task, arm, kept(given))
     if model != "small":
         return
+    if lever is not None:
+        yield Stage(FOUND, model, spec.task, {model: lever}, tuple(told))
     misled = [
-        effort.give(example, other.fields[PASSAGE])
+        give(example, other.fields[PASSAGE])
         for at, example in enumerate(told)
         if (other := unlike(example, told[at + 1 :] + told[:at])) is not None
     ]
@@ -216,6 +212,25 @@ def informed(spec: Spec, model: str, examples: tuple[Example, ...], effort: Effo
         yield Stage(WRONG, model, spec.task, arm, kept(misled))
     else:
         yield {f"{WRONG} of small": "all examples with a passage have the same answer"}
+
+
+def retriever(spec: Spec) -> Retrieve | None:
+    """The first lever of the study that retrieves, around small alone and without citations; None without."""
+    for lever in spec.levers.values():
+        for part in inside(lever):
+            if isinstance(part, Retrieve):
+                return replace(part, inner=spec.read("small"), cite=False)
+    return None
+
+
+def worded_by(lever: Retrieve) -> Give:
+    """A passage put before a question as the lever would put it."""
+
+    def give(example: Example, passage: str) -> Example | None:
+        asked = Request(example.messages)
+        return replace(example, messages=lever.told(asked, [passage]).messages) if asked_text(asked) else None
+
+    return give
 
 
 def kept(examples: Sequence[Example | None]) -> tuple[Example, ...]:

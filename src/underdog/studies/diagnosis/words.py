@@ -7,7 +7,7 @@ from math import ceil
 from underdog.statistics import Interval, wilson
 from underdog.statistics.quantiles import normal_quantile, two_sided_z
 
-__all__ = ["Told", "capital", "counted", "enough", "gain", "listed", "percent", "share", "told"]
+__all__ = ["Told", "capital", "counted", "enough", "gain", "listed", "loss", "percent", "share", "told"]
 
 _POWER = 0.8
 _MOST = 1_000_000
@@ -78,6 +78,14 @@ def gain(interval: Interval) -> str:
         return "an unknown number of points"
     ends = f"({_signed(interval.low)} to {_signed(interval.high)})"
     return f"{_signed(interval.estimate)} points {ends}"
+
+
+def loss(interval: Interval) -> str:
+    """What is lost of a score: 8.7 points (7.1 to 10.3)."""
+    if interval.estimate is None or interval.low is None or interval.high is None:
+        return "an unknown number of points"
+    low, estimate, high = (f"{100 * end:.1f}" for end in (interval.low, interval.estimate, interval.high))
+    return f"{estimate} points ({low} to {high})"
 
 
 def counted(n: int, thing: str = "example") -> str:

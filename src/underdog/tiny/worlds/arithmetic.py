@@ -8,10 +8,13 @@ chain (arXiv:2201.11903). The split is by the expression: a tested chain never o
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from itertools import accumulate
 from random import Random
 from typing import ClassVar
 
+from underdog.answerer import Message
 from underdog.example import Example
 from underdog.scorers import Number, Scorer
 from underdog.tiny.world import Dialogue, World, fold, said
@@ -60,6 +63,18 @@ def stepped(numbers: tuple[int, ...]) -> str:
         for before, number, after in zip(totals, numbers[1:], totals[1:], strict=False)
     ]
     return "\n".join([*steps, str(totals[-1])])
+
+
+def check(messages: Sequence[Message], text: str) -> tuple[bool, str]:
+    """Whether the steps written so far are those of the chain that was asked; for the lever Check.
+
+    It adds up by itself, so it judges a beginning as exactly as a whole answer.
+    """
+    asked = re.findall(r"\d+(?:[+-]\d+)+", str(messages[-1]["content"]))
+    numbers = tuple(int(number) for number in re.findall(r"[+-]?\d+", asked[-1]))
+    right, said = stepped(numbers).splitlines(), text.strip().splitlines()
+    wrong = next((at for at, line in enumerate(said) if line not in right[at : at + 1]), None)
+    return wrong is None, "" if wrong is None else f"Step {wrong + 1} is not right."
 
 
 class Arithmetic(World):

@@ -13,8 +13,9 @@ import re
 from collections.abc import Sequence
 from itertools import combinations
 from random import Random
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from underdog.answerer import Message
 from underdog.example import Example
 from underdog.scorers import Python, Scorer
 from underdog.tiny.world import World, fold, said
@@ -73,6 +74,37 @@ def feasible(text: str, example: Example) -> bool:
 def right(final: str, example: Example) -> bool:
     """Whether the final answer is feasible and of the highest value; the function that the scorer names."""
     return worth(final, example) == int(example.fields["best"])
+
+
+def asked(text: str) -> tuple[list[int], list[int], int]:
+    """The weights, the values and the limit of a choice as it is put in any of the forms."""
+    things = re.findall(rf"\b[{LETTERS}] (\d+) for (\d+)", text)
+    limit = re.search(r"(?:limit|Within|of) (\d+)", text)
+    if not things or limit is None:
+        raise ValueError("no choice is asked here")
+    return [int(weight) for weight, _ in things], [int(value) for _, value in things], int(limit[1])
+
+
+def formulation(text: str) -> dict[str, Any]:
+    """A choice as the integer program that it is; for the lever Compute inside Solve."""
+    weights, values, limit = asked(text)
+    names = LETTERS[: len(weights)]
+    return {
+        "maximize": dict(zip(names, values, strict=True)),
+        "subject_to": [{"terms": dict(zip(names, weights, strict=True)), "at_most": limit}],
+        "variables": {name: {"upper": 1, "integer": True} for name in names},
+    }
+
+
+def check(messages: Sequence[Message], text: str) -> tuple[float, str]:
+    """The share of all value that an answer takes within the limit, or 0 and what is wrong; for Check."""
+    weights, values, limit = asked(str(messages[-1]["content"]))
+    chosen = read(text, len(weights))
+    if chosen is None:
+        return 0.0, "Name things by their letters, a space between."
+    if (weight := total(weights, chosen)) > limit:
+        return 0.0, f"These weigh {weight} and the limit is {limit}."
+    return total(values, chosen) / sum(values), ""
 
 
 class Choice(World):

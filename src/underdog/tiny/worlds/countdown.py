@@ -10,10 +10,12 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
+from collections.abc import Sequence
 from fractions import Fraction
 from random import Random
 from typing import ClassVar
 
+from underdog.answerer import Message
 from underdog.example import Example
 from underdog.scorers import Python, Scorer
 from underdog.tiny.world import World, fold, said
@@ -91,6 +93,24 @@ def solves(text: str, numbers: list[int], target: int) -> bool:
 def right(final: str, example: Example) -> bool:
     """Whether the final answer solves the game; the function that the scorer names."""
     return solves(final, list(example.fields["numbers"]), int(example.fields["goal"]))
+
+
+def asked(text: str) -> tuple[list[int], int]:
+    """The numbers and the target of a game as it is put in any of the forms."""
+    found = [int(number) for number in re.findall(r"\d+", text)]
+    return (found[1:], found[0]) if text.startswith("Make") else (found[:-1], found[-1])
+
+
+def check(messages: Sequence[Message], text: str) -> tuple[bool, str]:
+    """Whether an answer solves the game that was asked, and what is wrong with it; for the lever Check."""
+    numbers, target = asked(str(messages[-1]["content"]))
+    used = [int(number) for number in re.findall(r"\d+", text)]
+    made = value(text.strip())
+    if made is None:
+        return False, "This is no expression of numbers, + - * / and brackets."
+    if Counter(used) != Counter(numbers):
+        return False, f"It must use {' '.join(map(str, numbers))} once each."
+    return made == target, "" if made == target else f"Its value is {made} and not {target}."
 
 
 class Countdown(World):

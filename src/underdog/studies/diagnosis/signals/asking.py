@@ -19,14 +19,15 @@ from underdog.studies.diagnosis.signals.table import CONFIDENCE, ability, agains
 from underdog.studies.diagnosis.words import gain
 from underdog.studies.measure import Column
 
-GOLD, WRONG, SHOTS, SHUFFLED, STEPS = (
-    "gold passage", "wrong passage", "shots", "shots, labels shuffled", "steps",
+GOLD, WRONG, FOUND, SHOTS, SHUFFLED, STEPS = (
+    "gold passage", "wrong passage", "found passages", "shots", "shots, labels shuffled", "steps",
 )  # fmt: skip
 PROTOCOLS = (SHOTS, STEPS)
 """Ways of asking of which the best is taken: each gets its share of the risk."""
 _WORDS = {
     GOLD: "A passage that holds the answer changes {}'s score by",
     WRONG: "A passage about something else changes {}'s score by",
+    FOUND: "The passages that the study's retriever finds change {}'s score by",
     SHOTS: "Demonstrations change {}'s score by",
     SHUFFLED: "Demonstrations with shuffled labels change {}'s score by",
     STEPS: "Writing the steps first changes {}'s score by",

@@ -1,0 +1,80 @@
+"""Preference training by TRL's DPOTrainer, on tokens that are ready. Imports torch and trl."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from datasets import Dataset
+from trl import DPOConfig, DPOTrainer
+
+from underdog.answerer import Request
+from underdog.engines.hf_checkpoint import Checkpoint
+from underdog.makers.dpo import Dpo
+from underdog.makers.order import laid_out
+from underdog.makers.settings import Try
+from underdog.makers.student import lora, pen_of, weights_of
+
+
+class _Ready(DPOTrainer):  # type: ignore[misc]  # trl has no types
+    """DPOTrainer on rows that hold tokens; left alone it renders and tokenises messages its own way."""
+
+    def _prepare_dataset(self, dataset: Any, *args: Any) -> Any:
+        return dataset
+
+
+@dataclass(frozen=True)
+class Preferred:
+    """Prefer the first of two answers to a request to the second: triples of request, right, wrong."""
+
+    checkpoint: Checkpoint
+    settings: Dpo
+    seed: int
+    asked: Sequence[tuple[Request, str, str]]
+
+    @property
+    def flops_per_token(self) -> float:
+        """Forward 2 and back 2 with the adapter, forward 2 without it, for the reference."""
+        return 6.0
+
+    @cached_property
+    def _pen(self) -> Any:
+        return pen_of(self.checkpoint)
+
+    @cached_property
+    def _rows(self) -> list[dict[str, list[int]]]:
+        return [
+            {
+                "prompt_ids": self._pen.prompt(request),
+                "chosen_ids": self._pen.completion(request, right),
+                "rejected_ids": self._pen.completion(request, wrong),
+            }
+            for request, right, wrong in self.asked
+        ]
+
+    @cached_property
+    def _order(self) -> list[int]:
+        return laid_out(len(self.asked), self.settings.steps * self.settings.batch, self.seed)
+
+    def trainer(self, one: Try, common: dict[str, Any]) -> DPOTrainer:
+        """A trainer whose dataset is in the order of the steps."""
+        arguments = DPOConfig(
+            **common, train_sampling_strategy="sequential", beta=self.settings.beta, max_length=None
+        )
+        return _Ready(
+            model=weights_of(self.checkpoint, self.settings, self._pen.tokenizer),
+            args=arguments,
+            train_dataset=Dataset.from_list(self._rows).select(self._order),
+            processing_class=self._pen.tokenizer,
+            peft_config=lora(self.settings, one),
+        )
+
+    def tokens(self, step: int, logs: Sequence[dict[str, Any]]) -> int:
+        """Both sequences of all pairs up to the step, each with its prompt."""
+        sizes = [
+            2 * len(row["prompt_ids"]) + len(row["chosen_ids"]) + len(row["rejected_ids"])
+            for row in self._rows
+        ]
+        return sum(sizes[index] for index in self._order[: step * self.settings.batch])

@@ -1,0 +1,1 @@
+"""Exact solvers for what models formulate: facts and rules, constraints, integer programs. No model here."""
