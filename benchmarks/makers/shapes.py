@@ -10,16 +10,20 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from benchmarks.truth.table import Table
 from tokenizers import Tokenizer
 
 from underdog import tiny
 from underdog.makers.shape import Planner, Shape
-from underdog.makers.shape_training import Course, Trained, train
+from underdog.makers.shape_training import Course, Trained, seconds_per_token, train
+from underdog.statistics import mean_interval, paired_difference
+from underdog.statistics.paired import Paired
 from underdog.tiny import corpus, worlds
 from underdog.tiny.measure import Reader
 from underdog.tiny.shape import loss
@@ -89,20 +93,72 @@ def trained(name: str, budget: int, shape: Shape, seed: int, tokens: int, folder
     }
 
 
+def table(lines: Sequence[dict[str, Any]], folder: Path) -> Table:
+    """A row for each trained arm; the change in accuracy is deep minus balanced on the same items."""
+    found = Table(
+        f"Shapes at equal parameters and tokens: {ITEMS} items of each of {', '.join(WORLDS)}",
+        (
+            *("budget", "seed", "arm", "layers x width", "parameters", "MFLOPs a token", "ms a token"),
+            *("held-out loss", *(f"{world}, %" for world in WORLDS), "deep minus balanced, points"),
+        ),
+    )
+    seconds = seconds_per_token([folder / _named(one) for one in lines])
+    balanced = {(one["budget"], one["seed"]): one["marks"] for one in lines if one["name"] == "balanced"}
+    for one, each in zip(lines, seconds, strict=True):
+        marks = {world: one["marks"][world] for world in WORLDS}
+        apart = ""
+        if one["name"] == "deep" and (one["budget"], one["seed"]) in balanced:
+            other = balanced[one["budget"], one["seed"]]
+            apart = "; ".join(_apart(paired_difference(marks[world], other[world])) for world in WORLDS)
+        found.add(
+            f"{one['budget']:,}",
+            one["seed"],
+            one["name"],
+            f"{one['layers']} x {one['width']}",
+            f"{one['parameters']:,}",
+            f"{one['flops'] / 1e6:.2f}",
+            f"{1000 * each:.1f}",
+            f"{one['loss']:.3f}",
+            *(_share(marks[world]) for world in WORLDS),
+            apart,
+        )
+    return found
+
+
+def _named(row: dict[str, Any]) -> str:
+    return f"{row['name'].replace(' ', '-').replace(',', '')}-{row['budget']}-{row['seed']}"
+
+
+def _share(marks: Sequence[int]) -> str:
+    told = mean_interval([float(mark) for mark in marks])
+    return f"{100 * (told.estimate or 0):.1f} [{100 * (told.low or 0):.1f}, {100 * (told.high or 0):.1f}]"
+
+
+def _apart(paired: Paired) -> str:
+    low, high = 100 * (paired.low or 0), 100 * (paired.high or 0)
+    return f"{100 * (paired.difference or 0):+.1f} [{low:+.1f}, {high:+.1f}]"
+
+
 def main() -> None:
-    """Train and measure every arm, a line of JSON each as it is done: `python -m benchmarks.makers.shapes FILE`."""
+    """Train and measure every arm, a line of JSON each: `python -m benchmarks.makers.shapes FILE [SEEDS]`.
+
+    Arms that the file holds already are not trained again; at the end the table is printed.
+    """
     torch.set_num_threads(1)
-    file, tokens = Path(sys.argv[1]), int(float(sys.argv[2])) if len(sys.argv) > 2 else TOKENS
+    file, seeds = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else len(SEEDS)
     kept = file.parent / "shapes"
-    for seed in SEEDS:
+    lines = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    known = {_named(one) for one in lines}
+    for seed in SEEDS[:seeds]:
         for name, budget, shape in arms():
-            if seed > 1 and name in VARIANTS:
+            row = {"name": name, "budget": budget, "seed": seed}
+            if _named(row) in known or (seed > 1 and name in VARIANTS):
                 continue
-            folder = kept / f"{name.replace(' ', '-').replace(',', '')}-{budget}-{seed}"
-            row = trained(name, budget, shape, seed, tokens, folder)
+            lines.append(trained(name, budget, shape, seed, TOKENS, kept / _named(row)))
             with file.open("a") as stream:
-                stream.write(json.dumps(row) + "\n")
-            print(name, budget, seed, round(row["loss"], 3), row["minutes"], flush=True)
+                stream.write(json.dumps(lines[-1]) + "\n")
+            print(name, budget, seed, round(lines[-1]["loss"], 3), flush=True)
+    print(table(lines, kept).text())
 
 
 if __name__ == "__main__":

@@ -152,7 +152,7 @@ def test_a_plan_holds_the_pool_and_shows_the_same_when_loaded(tmp_path) -> None:
 # A teacher's own answers
 
 
-def experience(scores, texts, questions=None) -> Experience:
+def lesson(scores, texts, questions=None, finals=None) -> Experience:
     """What a teacher and the inner answerer did on as many examples; only the teacher's column matters."""
     n = len(scores)
     cells = np.column_stack([scores, np.zeros(n)])
@@ -164,7 +164,7 @@ def experience(scores, texts, questions=None) -> Experience:
         answerers=("large", "small"),
         scores=cells,
         costs=np.ones((n, 2)),
-        answers=((None,) * n,) * 2,
+        answers=(tuple(finals or [None] * n), (None,) * n),
     )
     return Experience(table, np.ones((n, 2)), np.ones((n, 2)), texts=(tuple(texts), (None,) * n))
 
@@ -173,7 +173,7 @@ def test_a_teachers_right_answers_are_shown_with_their_steps_and_the_teacher_is_
     asked_for = FewShot(SMALL, 3, teacher=Model("fake/large"))
     assert asked_for.unfitted and asked_for.pool == (Model("fake/large"), SMALL)
     scores = [1.0 if i % 2 else 0.0 for i in range(50)]
-    taught = asked_for.fit_on(experience(scores, [f"so it is {i}" for i in range(50)]))
+    taught = asked_for.fit_on(lesson(scores, [f"so it is {i}" for i in range(50)]))
     assert taught.teacher is None and taught.ready and not taught.unfitted and len(taught.demonstrations) == 3
     for question, text in taught.demonstrations:
         number = int(question.removeprefix("question "))
@@ -186,14 +186,22 @@ def test_its_own_answers_are_one_column_and_nearest_ones_are_looked_up_among_all
     own = FewShot(SMALL, 1, by="nearest", teacher=SMALL)
     assert own.pool == (SMALL,)
     questions = [f"word{i} is" for i in range(50)]
-    taught = own.fit_on(experience([1.0] * 49 + [0.0], [f"answer {i}" for i in range(50)], questions))
+    taught = own.fit_on(lesson([1.0] * 49 + [0.0], [f"answer {i}" for i in range(50)], questions))
     assert users(taught, "word7?") == ["word7 is"] and users(taught, "word49?") == []
+
+
+def test_shuffled_answers_of_a_teacher_end_in_another_answer_whatever_their_words() -> None:
+    lever = FewShot(SMALL, 4, labels="shuffled", teacher=SMALL)
+    texts = [f"step {i}, so {'yes' if i % 2 else 'no'}" for i in range(50)]
+    taught = lever.fit_on(lesson([1.0] * 50, texts, finals=[text.split()[-1] for text in texts]))
+    for question, text in taught.demonstrations:
+        assert text.split()[-1] != ("yes" if int(question.split()[-1]) % 2 else "no")
 
 
 def test_a_question_asked_twice_is_one_demonstration_and_too_few_right_answers_are_declined() -> None:
     lever = FewShot(SMALL, 2, teacher=Model("fake/large"))
     scores = [1.0] * 3 + [np.nan] * 40
     texts = ["a", "b", None, *("c",) * 40]
-    assert len(lever.fit_on(experience(scores, texts)).demonstrations) == 2
+    assert len(lever.fit_on(lesson(scores, texts)).demonstrations) == 2
     with pytest.raises(Declined, match=r"as many right answers of large .* there are 1"):
-        lever.fit_on(experience(scores, texts, ["same"] * 43))
+        lever.fit_on(lesson(scores, texts, ["same"] * 43))

@@ -36,7 +36,13 @@ class Binder:
                 f"model {model.name!r}: a model is named ENGINE-OR-ALIAS/ID, such as tiny/small, "
                 "hf/Qwen/Qwen3-0.6B or openai/gpt-5-mini"
             )
-        local = {"tiny": self._tiny, "hf": self._hf, "replay": self._replay, "fake": self._fake}
+        local = {
+            "tiny": self._tiny,
+            "hf": self._hf,
+            "replay": self._replay,
+            "fake": self._fake,
+            "query": self._query,
+        }
         if kind in local:
             return local[kind](model, rest)
         return self._endpoint(model, kind, rest)
@@ -63,6 +69,13 @@ class Binder:
         return HuggingFaceEngine(
             where, revision=model.revision, adapter=adapter, dtype=model.dtype, name=model.name
         )
+
+    def _query(self, model: Model, rest: str) -> Engine:
+        from underdog.engines.query import QueryEngine
+
+        if model.adapter or model.dtype:
+            raise ConfigError(f"model {model.name!r}: adapter and dtype are those of its parents")
+        return QueryEngine(self.base / rest, self, name=model.name)
 
     def _replay(self, model: Model, rest: str) -> Engine:
         from underdog.engines.replay import ReplayEngine

@@ -44,10 +44,10 @@ class Checkpoint:
     dtype: str | None = None
 
     def source(self) -> Source:
-        return _source(self.name, self.revision, "config.json")
+        return source_of(self.name, self.revision, "config.json")
 
     def adapter_source(self) -> Source | None:
-        return _source(self.adapter, None, "adapter_config.json") if self.adapter else None
+        return source_of(self.adapter, None, "adapter_config.json") if self.adapter else None
 
     def fingerprint(self) -> str:
         """Identity of the weights, the adapter and the asked dtype ("auto" when none was asked)."""
@@ -131,7 +131,7 @@ def load(checkpoint: Checkpoint, tokenizer: Any, device: str | None) -> Loaded:
     model = _placed(model, device, checkpoint.dtype)
     adapter = checkpoint.adapter_source()
     if adapter is not None:
-        model = _with_adapter(model, adapter)
+        model = with_adapter(model, adapter)
     model.eval().requires_grad_(False)
     return Loaded(
         model,
@@ -156,7 +156,12 @@ def _placed(model: Any, device: str, dtype: str | None) -> Any:
     return module.to(model, device)
 
 
-def _with_adapter(model: Any, adapter: Source) -> Any:
+def with_adapter(model: Any, adapter: Source) -> Any:
+    """The model with an adapter: merged in float32, beside the weights otherwise.
+
+    Raises:
+        ConfigError: the adapter cannot be read, does not fit, or is none of weights.
+    """
     peft, torch = need("peft"), need("torch")
     try:
         with warnings.catch_warnings():
@@ -197,7 +202,12 @@ def need(package: str) -> Any:
         ) from error
 
 
-def _source(name: str, revision: str | None, wanted: str) -> Source:
+def source_of(name: str, revision: str | None, wanted: str) -> Source:
+    """The folder or hub id of this name, which must hold the file `wanted`.
+
+    Raises:
+        ConfigError: it does not, or there is no such folder and the hub gives none.
+    """
     folder = Path(name).expanduser()
     if folder.is_dir():
         if not (folder / wanted).exists():

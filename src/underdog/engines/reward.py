@@ -19,10 +19,10 @@ from underdog.engines.hf_checkpoint import Source, load_tokenizer, loading, need
 from underdog.engines.hf_prompt import Prompts
 from underdog.engines.huggingface import HuggingFaceEngine
 from underdog.errors import ConfigError
+from underdog.levers.candidate import GO_ON
 
 _BATCH = 16
 _WHOLE = {"add_generation_prompt": False}
-_OPEN = {"continue_final_message": True, "add_generation_prompt": False}
 
 
 class Rewarder:
@@ -73,7 +73,7 @@ def tokens(
 ) -> tuple[int, ...] | Failure:
     """Question and answer as a reward model reads them; the same in training and at work."""
     said = {"role": "assistant", "content": text}
-    made = prompts.of(Request((*messages, said), extra=_WHOLE if finished else _OPEN))
+    made = prompts.of(Request((*messages, said), extra=_WHOLE if finished else GO_ON))
     return made if isinstance(made, Failure) else made.tokens
 
 
@@ -90,10 +90,10 @@ def load_classifier(source: Source) -> Any:
         kinds = config.architectures or []
         classifies = any("SequenceClassification" in kind for kind in kinds)
         if config.num_labels != 1 or not classifies:
+            named = ", ".join(kinds) or "nothing named"
             raise ConfigError(
-                f"checkpoint {source.name!r} is no reward model: one is a sequence classifier with one label; "
-                f"this is "
-                f"{', '.join(kinds) or 'nothing named'} with {config.num_labels}"
+                f"checkpoint {source.name!r} is no reward model: one is a sequence classifier with one "
+                f"label; this is {named} with {config.num_labels}"
             )
         with loading():
             model = transformers.AutoModelForSequenceClassification.from_pretrained(source.name, **where)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from underdog.answerer import Model
 from underdog.engines import Engine
-from underdog.engines.hf_checkpoint import Checkpoint, load_tokenizer, loading, need
+from underdog.engines.hf_checkpoint import Checkpoint, load_tokenizer, loading, need, with_adapter
 from underdog.engines.huggingface import HuggingFaceEngine
 from underdog.errors import ConfigError
 
@@ -62,12 +61,7 @@ def opened(checkpoint: Checkpoint, dtype: str | None = None) -> Opened:
         )
     wanted = getattr(torch, dtype) if dtype else model.dtype
     if adapter is not None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # peft asks transformers by a deprecated name
-            adapted = need("peft").PeftModel.from_pretrained(
-                model.float(), adapter.name, revision=adapter.revision
-            )
-        model = adapted.merge_and_unload()
+        model = with_adapter(model.float(), adapter)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return Opened(model.to(device, wanted).eval().requires_grad_(False), tokenizer)
 
@@ -79,7 +73,7 @@ def behind(bind: Callable[[Model], Engine], model: Model) -> Checkpoint:
         ConfigError: the model is no local checkpoint, so there are no weights to work on.
     """
     engine = bind(model)
-    if not isinstance(engine, HuggingFaceEngine):
+    if type(engine) is not HuggingFaceEngine:  # a composed one is more than its small checkpoint
         raise ConfigError(
             f"model {model.name!r}: makers work on weights, so it must be a local checkpoint "
             "(hf/... or tiny/...): download its weights and name their folder"

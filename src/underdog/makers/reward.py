@@ -23,7 +23,7 @@ from underdog.answerer import Failure, Model, digest
 from underdog.engines import Engine
 from underdog.engines.hf_checkpoint import Checkpoint, load_tokenizer, loading, need
 from underdog.engines.hf_prompt import Prompts
-from underdog.engines.reward import logits, squashed, tokens
+from underdog.engines.reward import load_classifier, logits, squashed, tokens
 from underdog.errors import StudyError
 from underdog.makers.candidates import Candidate
 from underdog.makers.checkpoint import behind
@@ -267,8 +267,6 @@ def rewards_of(source: Checkpoint, candidates: Sequence[Candidate]) -> list[floa
     Raises:
         ConfigError: the folder holds no reward model.
     """
-    from underdog.engines.reward import load_classifier
-
     rows = _rows(source, candidates, 10**9)
     return squashed(load_classifier(source.source()), [ids for ids, *_ in rows])
 
