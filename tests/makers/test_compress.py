@@ -136,14 +136,7 @@ def test_damage_that_the_task_hides_is_seen_by_the_probe_and_said_in_the_record(
     assert json.loads((tmp_path / "half" / "made.json").read_text())["recipe"]["maker"] == "prune"
 
 
-def test_a_probe_that_the_model_could_not_do_before_is_said_to_tell_little(tmp_path):
-    compress = Compress(Quantize(8), task("intents", 100, 1))
-    made = driven(tmp_path, lambda driver, bind: compress.make(SMALL, tmp_path / "q", driver, bind, tmp_path))
-    assert made.evidence["probe"]["ruling"] != "worse"
-    assert any("can tell little" in one for one in made.cautions)
-
-
-def test_a_maker_of_this_name_makes_it_on_its_ground_and_the_page_shows_size_and_probe(tmp_path):
+def test_a_maker_by_name_makes_it_and_the_page_shows_size_and_what_the_probe_can_tell(tmp_path):
     bind = Binder(base=tmp_path)
     ground = Ground(FIT, Read(SMALL, rule="text"), bind, MemoryBank(), tmp_path / "int8", base=tmp_path)
     maker = maker_from({"maker": "quantize", "bits": 8}, "tuned")
@@ -152,3 +145,5 @@ def test_a_maker_of_this_name_makes_it_on_its_ground_and_the_page_shows_size_and
     assert (made.model, made.recipe["bits"], made.data) == (Model("hf/int8/model"), 8, {"n": 0})
     told = dict(_data(read_made(tmp_path / "int8")))
     assert "of before" in told["size"] and told["probe"].startswith("algorithmic probe: ")
+    assert made.evidence["probe"]["ruling"] != "worse"
+    assert any("can tell little" in one for one in made.cautions)
