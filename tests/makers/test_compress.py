@@ -25,7 +25,7 @@ from underdog.makers.prune import Prune, blocks, least, listening  # noqa: E402
 from underdog.makers.quantize import Quantize  # noqa: E402
 from underdog.makers.rescore import scored  # noqa: E402
 from underdog.makers.rows import rows  # noqa: E402
-from underdog.report.tuned import _data, read_made  # noqa: E402
+from underdog.report.tuned import _data, _next, read_made  # noqa: E402
 from underdog.store.sinks import MemoryBank  # noqa: E402
 from underdog.tiny.worlds import task  # noqa: E402
 
@@ -143,7 +143,9 @@ def test_a_maker_by_name_makes_it_and_the_page_shows_size_and_what_the_probe_can
     assert (maker, maker.asks()) == (Quantize(8), None)
     made = asyncio.run(maker.make(ground))
     assert (made.model, made.recipe["bits"], made.data) == (Model("hf/int8/model"), 8, {"n": 0})
-    told = dict(_data(read_made(tmp_path / "int8")))
+    record = read_made(tmp_path / "int8")
+    told = dict([*_data(record), *_next(record, tmp_path / "int8")])
+    assert told["next"] == f"under models: tuned: hf/{tmp_path / 'int8' / 'model'}"
     assert "of before" in told["size"] and told["probe"].startswith("algorithmic probe: ")
     assert made.evidence["probe"]["ruling"] != "worse"
     assert any("can tell little" in one for one in made.cautions)
