@@ -173,7 +173,7 @@ def blamed(
             shown(told[retrieving.RECALL]),
             shown(search),
             shown(reader),
-            verdict.partition(":")[0] if "is at fault" in verdict else "cannot be told",
+            verdict.partition(":")[0] if "is at fault" in verdict else "neither is shown to be",
         )
     return made
 

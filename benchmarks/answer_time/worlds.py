@@ -28,7 +28,8 @@ from underdog.task import Task
 from underdog.tiny import searched, worlds
 from underdog.tiny.worlds import arithmetic
 
-LINES = {"stepped arithmetic": arithmetic.STEPPED[0]}
+STEPS = arithmetic.STEPPED[0]
+LINES = {"stepped arithmetic": STEPS}
 """Worlds asked in another manner than their own: the system line that asks for it."""
 WORLDS = ("countdown", "stepped arithmetic", "arithmetic", "passage")
 SEARCHED = ("countdown",)
@@ -41,6 +42,8 @@ def table(name: str, n: int, seed: int, store: Path) -> Table:
     task = worlds.task(name.rpartition(" ")[2], n, seed)
     small, large = (asked_as(name, Model(f"tiny/{one}"), task) for one in ("small", "large"))
     found = {"small, greedy": small, "large, greedy": large}
+    if name == "arithmetic":
+        found["small, greedy, writing the steps"] = Prompt(small, system=STEPS)
     found |= searched.arms(small, name) if name in SEARCHED else searched.votes(small)
     columns = asyncio.run(measured(name, task, found, (seed, store)))
     test = task.split("test")

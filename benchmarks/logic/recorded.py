@@ -13,6 +13,7 @@ from typing import Any
 
 from benchmarks.truth.table import Table
 
+from underdog.solvers.chainer import program_from
 from underdog.solvers.recorded import BROKEN, LETTERS, RIGHT, WRONG, groups, ran
 from underdog.statistics import wilson
 
@@ -31,7 +32,7 @@ def tables() -> list[Table]:
     """Counts by set and model, and the pairs they make."""
     with gzip.open(PROGRAMS, "rt", encoding="utf-8") as lines:
         rows = [row for row in map(json.loads, lines) if row["set"] in LETTERS]
-    return [_counts(rows), _pairs(rows)]
+    return [_counts(rows), _pairs(rows), _queries(rows)]
 
 
 def _counts(rows: list[dict[str, Any]]) -> Table:
@@ -67,6 +68,24 @@ def _pairs(rows: list[dict[str, Any]]) -> Table:
     for name, published in PUBLISHED.items():
         made.add(name, published[3], found[name])
     made.add("all", sum(one[3] for one in PUBLISHED.values()), found.total())
+    return made
+
+
+def _queries(rows: list[dict[str, Any]]) -> Table:
+    """Whether ProntoQA's programs ask what the question asks, or its contrary."""
+    with gzip.open(PROGRAMS.with_name("prontoqa.jsonl.gz"), "rt", encoding="utf-8") as lines:
+        questions = {row["id"]: row["question"].split("?")[-1] for row in map(json.loads, lines)}
+    found = Counter[tuple[str, str, bool]]()
+    for row in rows:
+        if row["set"] == "prontoqa" and (done := ran(row)).outcome != BROKEN:
+            asked = " not " not in questions[row["id"]]
+            found[
+                done.model, done.outcome, program_from(done.program, lenient=True).query.value == asked
+            ] += 1
+    made = Table("ProntoQA: the query of a program beside the question", ("model", "query", "right", "wrong"))
+    for model in MODELS:
+        for as_asked, shown in ((True, "as asked"), (False, "turned around")):
+            made.add(model, shown, found[model, RIGHT, as_asked], found[model, WRONG, as_asked])
     return made
 
 

@@ -18,7 +18,7 @@ from underdog.acts import Acts
 from underdog.answerer import Answerer, Model
 from underdog.drive import Driver
 from underdog.engines.binding import Binder
-from underdog.levers import Check, Compute, Repair, Solve
+from underdog.levers import BestOf, Check, Compute, Repair, Solve
 from underdog.levers.program import Program
 from underdog.statistics import paired_difference
 from underdog.store import Bank, Store
@@ -37,7 +37,8 @@ def arms(name: str, small: Answerer) -> dict[str, Answerer]:
         exact = Solve(Compute(Program.read(f"{place}:formulation")), "milp", show="chosen")
         return {"solve, formulated by a program": exact}
     verifier = Check(Program.read(f"{place}:check"))
-    return {f"repair, at most {most}": Repair(small, verifier, most) for most in (1, 3)}
+    repairs = {f"repair, at most {most}": Repair(small, verifier, most) for most in (1, 3)}
+    return {**repairs, "best of 3, same verifier": BestOf(small, 3, verifier)}
 
 
 def table(name: str, n: int, seed: int, store: Path) -> Table:
@@ -48,7 +49,7 @@ def table(name: str, n: int, seed: int, store: Path) -> Table:
     groups = [example.group for example in test]
     made = Table(
         f"{name}: {len(test)} test items, percent right",
-        ("arm", "right", "minus small", "better : worse", "calls"),
+        ("arm", "right", "minus small", "p", "better : worse", "calls"),
     )
     for arm, column in columns.items():
         against = paired_difference(column.scores(), columns["small"].scores(), groups=groups)
@@ -56,6 +57,7 @@ def table(name: str, n: int, seed: int, store: Path) -> Table:
             arm,
             shown(column.scores()),
             "-" if arm == "small" else difference(against),
+            "-" if arm == "small" or against.p is None else f"{against.p:.2g}",
             "-" if arm == "small" else f"{against.helps} : {against.harms}",
             f"{np.mean([spend.calls for spend in column.spends()]):.2f}",
         )

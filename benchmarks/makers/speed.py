@@ -1,7 +1,7 @@
 """A hundred steps of each trainer through our makers, beside plain TRL and a plain PEFT loop.
 
-Each way runs in a process of its own, on the same rows, one after the other in one run. CPU seconds are of
-the steps alone: a busy machine stretches wall time. "Whole" has checkpoints and looks at held-out items too.
+Each way runs in a process of its own, on the same rows, one after the other in one run. CPU seconds count: a
+busy machine stretches wall time. Ours writes its four checkpoints too; looks at held-out items are left out.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ WAYS = {
 
 
 def table(steps: int, work: Path) -> Table:
-    """Seconds of CPU and wall time for the steps, against plain TRL, and the peak of memory."""
+    """Seconds from building to the last step, of CPU and wall time, and the peak of memory."""
     header = ("trainer", "way", "CPU s", "against plain TRL", "wall s", "peak MiB")
     made = Table(f"{steps} steps on the tiny small model, batches of 16 (GRPO: 32 answers)", header)
     for trainer, ways in WAYS.items():

@@ -6,7 +6,7 @@ the same four things; here they become one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -67,12 +67,30 @@ def unconstrained(request: Request) -> Request:
     return replace(request, response_format=None, extra=extra)
 
 
+def call_schema(functions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A JSON schema of one call, `{"name": ..., "arguments": ...}`, of one of these functions as declared."""
+    calls = [
+        {
+            "type": "object",
+            "properties": {
+                "name": {"const": function.get("name")},
+                "arguments": function.get("parameters") or ANY_OBJECT,
+            },
+            "required": ["name", "arguments"],
+            "additionalProperties": False,
+        }
+        for function in functions
+    ]
+    return calls[0] if len(calls) == 1 else {"anyOf": calls}
+
+
 def _formats(request: Request) -> Iterator[Constraint]:
     body = request.response_format or {}
     kind = body.get("type", "text")
     if kind == "json_schema":
         inside = body.get("json_schema")
-        yield Constraint("json", inside.get("schema") if isinstance(inside, Mapping) else None, "json_schema")
+        schema = inside.get("schema") if isinstance(inside, Mapping) else None
+        yield Constraint("json", schema, "response_format.json_schema")
     elif kind == "json_object":
         yield Constraint("json", body.get("schema", ANY_OBJECT), "response_format")
     elif kind != "text":

@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field, replace
+from itertools import count
 from types import GeneratorType
 from typing import Any, TypeAlias
 
@@ -75,6 +76,7 @@ class Driver:
         self._terms = Terms(sink, purse or Purse(Budget()), retry or Retry(), timeout, fresh)
         self._lanes: dict[Model, Lane] = {}
         self._acting: dict[str, asyncio.Task[Trail]] = {}
+        self._orders = count()
 
     @property
     def tally(self) -> Tally:
@@ -175,13 +177,12 @@ class Driver:
         if (found := self._terms.find(key)) is not None:
             self.tally.banked += 1
             return Trail(msgspec.json.decode(found.result), {key: found.spend})
-        if getattr(function, "has_effects", False):
-            return await asyncio.shield(self._act(key, fingerprint, function, act))
-        task = self._acting.get(key)
+        shared = key if not getattr(function, "has_effects", False) else f"{key} {next(self._orders)}"
+        task = self._acting.get(shared)
         if task is None:
             task = asyncio.ensure_future(self._act(key, fingerprint, function, act))
-            self._acting[key] = task
-            task.add_done_callback(lambda _: self._acting.pop(key, None))
+            self._acting[shared] = task
+            task.add_done_callback(lambda _: self._acting.pop(shared, None))
         return await asyncio.shield(task)
 
     async def _act(self, key: str, fingerprint: str, function: Callable[..., Any], act: Act) -> Trail:

@@ -122,6 +122,42 @@ def test_what_a_program_prints_reads_or_leaves_behind_never_meets_the_results(tm
     assert sorted(one.name for one in tmp_path.iterdir()) == ["checks.py"]
 
 
+def test_a_program_that_removes_its_folder_does_not_harm_the_next_call(tmp_path):
+    rude = program(
+        tmp_path,
+        """
+        import os, shutil
+        def right(final):
+            shutil.rmtree(os.getcwd()); os.chdir("/")
+            return True
+        """,
+    )
+    assert checked(tmp_path, rude, rude) == [{"score": 1.0, "message": None}] * 2
+
+
+def test_a_warm_process_that_ended_by_itself_is_replaced(tmp_path):
+    leaves = program(
+        tmp_path,
+        """
+        import os, threading
+        def right(final):
+            threading.Timer(0.05, os._exit, (0,)).start()
+            return True
+        """,
+    )
+
+    async def go() -> list[Any]:
+        code = Code(tmp_path, allowed=True, limits=QUICK)
+        found = []
+        for _ in range(2):
+            found.append(await Checker(code).check(leaves.name, leaves.digest, ASKED, "42", "42"))
+            await asyncio.sleep(0.5)
+        await code.close()
+        return found
+
+    assert asyncio.run(go()) == [{"score": 1.0, "message": None}] * 2
+
+
 def test_nothing_of_the_environment_reaches_a_program_and_its_neighbours_are_importable(
     tmp_path, monkeypatch
 ):

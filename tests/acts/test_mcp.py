@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 import textwrap
 from collections.abc import Awaitable, Callable
@@ -123,9 +124,63 @@ def test_a_server_that_dies_or_hangs_is_a_failure_and_the_next_use_starts_it_aga
     assert hung == Failure("timeout", "the tool server shop did not answer in time")
 
 
+GUARDED = """
+import socket
+import uvicorn
+from mcp.server.mcpserver import MCPServer
+
+server = MCPServer("far")
+
+@server.tool()
+def double(n: int) -> int:
+    return 2 * n
+
+app = server.streamable_http_app()
+
+async def guarded(scope, receive, send):
+    if scope["type"] == "http" and (b"authorization", b"Bearer sesame") not in scope["headers"]:
+        await send({"type": "http.response.start", "status": 401, "headers": []})
+        return await send({"type": "http.response.body"})
+    await app(scope, receive, send)
+
+here = socket.socket()
+here.bind(("127.0.0.1", 0))
+print(here.getsockname()[1], flush=True)
+uvicorn.Server(uvicorn.Config(guarded, log_level="critical")).run(sockets=[here])
+"""
+
+
+def test_a_server_at_an_address_is_reached_with_its_key_and_not_without(tmp_path, monkeypatch):
+    monkeypatch.setenv("FAR_KEY", "sesame")
+    monkeypatch.setenv("OLD_KEY", "mellon")
+    (tmp_path / "far.py").write_text(GUARDED)
+    process = subprocess.Popen([sys.executable, str(tmp_path / "far.py")], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    url = f"http://127.0.0.1:{process.stdout.readline().strip()}/mcp"
+
+    async def go() -> list[Any]:
+        tools = {
+            name: ToolServer(name, url=url, key_env=variable, timeout=20.0)
+            for name, variable in (("far", "FAR_KEY"), ("old", "OLD_KEY"), ("bare", None))
+        }
+        servers = Servers(Config({}, tools=tools))
+        try:
+            return [await servers.use(name, "double", {"n": 21}, "1") for name in tools]
+        finally:
+            await servers.close()
+
+    try:
+        doubled, *refused = asyncio.run(go())
+    finally:
+        process.kill()
+        process.communicate()
+    assert doubled == {"text": "42", "error": False}
+    assert [isinstance(one, Failure) and one.kind for one in refused] == ["act_failed"] * 2
+
+
 def test_a_server_that_cannot_be_started_or_is_not_declared_says_so(tmp_path):
     failure = asked(tmp_path, lambda servers: servers.offer("gone"))
-    assert isinstance(failure, Failure) and "the tool server gone cannot be reached" in failure.message
+    assert isinstance(failure, Failure) and "the tool server gone cannot be used" in failure.message
     with pytest.raises(
         ConfigError, match=r"no tool server is called 'files'; known are gone, shop: add \[tools"
     ):

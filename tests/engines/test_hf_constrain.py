@@ -217,8 +217,9 @@ def test_a_stream_of_a_constrained_answer_is_the_answer(engine: HuggingFaceEngin
     assert text == whole.text and answer is not None and answer.finish == "stop"
 
 
-def test_the_engine_says_that_it_takes_json_schemas(engine: HuggingFaceEngine) -> None:
-    assert asyncio.run(engine.check()).supports["json_schema"] is True
+def test_the_engine_says_which_forms_it_takes(engine: HuggingFaceEngine) -> None:
+    supports = asyncio.run(engine.check()).supports
+    assert supports["json_schema"] is supports["choices"] is True
 
 
 # Tool calls, in a template that writes them as Hermes and Qwen do

@@ -281,6 +281,7 @@ def test_a_prompt_beyond_the_context_is_too_long_and_an_answer_ends_with_the_con
         (Request(({"role": "tool", "content": "x"},)), "no tool messages"),
         (Request(({"role": "user"},), response_format={"type": "structural_tag"}), "structural_tag"),
         (Request(({"role": "user", "content": "x"},), extra={"top_k": 5}), "top_k"),
+        (Request(({"role": "user", "content": "x"},), extra={"ebnf": "root ::= x"}), "structured_outputs"),
         (Request(({"role": "user", "content": "x"},), tool_choice="required"), "required"),
     ],
 )

@@ -778,8 +778,19 @@ def test_check_tells_what_a_model_supports() -> None:
     with FaultyServer() as server:
         facts = using(server, lambda engine: engine.check())
     everything = ("json_schema", "logprobs", "n", "stream", "temperature", "tools")
-    assert facts == Facts(True, facts.destination, dict.fromkeys(everything, True), facts.note)
+    supports = {**dict.fromkeys(everything, True), "choices": False}
+    assert facts == Facts(True, facts.destination, supports, facts.note)
     assert facts.destination.startswith("this machine (127.0.0.1:")
+
+
+def test_check_believes_in_choices_only_where_they_were_kept_to() -> None:
+    def strict(body: dict[str, Any]) -> Any:
+        return Ok(body["structured_outputs"]["choice"][0] if "structured_outputs" in body else "yes")
+
+    for script, kind, kept in ((strict, "vllm", True), (Ok("yes"), "vllm", False), (strict, "openai", False)):
+        with FaultyServer(script) as server:
+            facts = using(server, lambda engine: engine.check(), kind=kind)
+        assert facts.supports["choices"] is kept
 
 
 def test_check_tells_what_a_model_does_not_support() -> None:

@@ -160,6 +160,14 @@ def test_a_prompt_with_tools_is_recorded_by_its_hash(tmp_path: Path) -> None:
     assert "another prompt" in refusal(engine, request())
 
 
+def test_an_answer_recorded_free_is_not_one_that_was_held_to_a_form(tmp_path: Path) -> None:
+    held = replace(request(), extra={"structured_outputs": {"choice": ["4", "5"]}})
+    rows = [{"id": "q1", "text": "4", "prompt_hash": prompt_hash(request())}]
+    assert "another prompt" in refusal(ReplayEngine(write(tmp_path / "one.jsonl", rows)), held)
+    rows = [{"id": "q1", "text": "4", "prompt_hash": prompt_hash(held)}]
+    assert text(ReplayEngine(write(tmp_path / "two.jsonl", rows)), held) == "4"
+
+
 # Columns and what they cost
 
 

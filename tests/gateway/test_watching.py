@@ -18,7 +18,7 @@ import pytest
 from underdog.answerer import Answer, Failure, Model, Request
 from underdog.engines.fake import FakeEngine
 from underdog.errors import ConfigError, StoreError
-from underdog.gateway.watching import Shadow, Watching
+from underdog.gateway.watching import Shadow, Watching, notebook_name
 from underdog.levers import Cascade, Read
 from underdog.plan import Plan, dump
 from underdog.store import Ledger, Notebook, Store
@@ -67,7 +67,7 @@ class House:
         prints = {name: engine.fingerprint for name, engine in self.engines.items()}
         plan = self.plan(answerer, **(known | {"fingerprints": prints} | evidence))
         self.store = Store(self.path, run="serve")
-        self.notes = Notebook.opened(self.store, f"watch {plan.digest}")
+        self.notes = Notebook.opened(self.store, notebook_name(plan))
 
         def watching(plan: Plan, driver: Any) -> Watching:
             self.watching = Watching(plan, driver, self.notes, shadow)
@@ -229,6 +229,9 @@ def test_a_broken_promise_is_said_once_and_a_restart_goes_on_where_it_stopped(
         assert house.page == before
         ask(client, "what is 9")
         assert house.page["disagreement"]["n"] == 5 and broken() == 1
+        house.close()
+        house.open(off_by(1), disagreement={"differing": 3, "n": 400})
+        assert house.page["disagreement"]["n"] == 0, "another promise is another watch"
 
 
 def test_labels_that_come_in_late_feed_the_loss_each_once(house: House, ask: Any) -> None:

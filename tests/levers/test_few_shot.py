@@ -14,7 +14,7 @@ from underdog.example import Example
 from underdog.levers import FewShot, Retrieve
 from underdog.plan import Plan, load_plan
 from underdog.retrieval.index import Index
-from underdog.routing.lesson import Lesson
+from underdog.routing.experience import Experience
 from underdog.routing.table import OutcomeTable
 
 SMALL = Model("fake/small")
@@ -152,7 +152,7 @@ def test_a_plan_holds_the_pool_and_shows_the_same_when_loaded(tmp_path) -> None:
 # A teacher's own answers
 
 
-def lesson(scores, texts, questions=None) -> Lesson:
+def lesson(scores, texts, questions=None, finals=None) -> Experience:
     """What a teacher and the inner answerer did on as many examples; only the teacher's column matters."""
     n = len(scores)
     cells = np.column_stack([scores, np.zeros(n)])
@@ -164,9 +164,9 @@ def lesson(scores, texts, questions=None) -> Lesson:
         answerers=("large", "small"),
         scores=cells,
         costs=np.ones((n, 2)),
-        answers=((None,) * n,) * 2,
+        answers=(tuple(finals or [None] * n), (None,) * n),
     )
-    return Lesson(table, np.ones((n, 2)), np.ones((n, 2)), texts=(tuple(texts), (None,) * n))
+    return Experience(table, np.ones((n, 2)), np.ones((n, 2)), texts=(tuple(texts), (None,) * n))
 
 
 def test_a_teachers_right_answers_are_shown_with_their_steps_and_the_teacher_is_needed_no_more() -> None:
@@ -188,6 +188,14 @@ def test_its_own_answers_are_one_column_and_nearest_ones_are_looked_up_among_all
     questions = [f"word{i} is" for i in range(50)]
     taught = own.fit_on(lesson([1.0] * 49 + [0.0], [f"answer {i}" for i in range(50)], questions))
     assert users(taught, "word7?") == ["word7 is"] and users(taught, "word49?") == []
+
+
+def test_shuffled_answers_of_a_teacher_end_in_another_answer_whatever_their_words() -> None:
+    lever = FewShot(SMALL, 4, labels="shuffled", teacher=SMALL)
+    texts = [f"step {i}, so {'yes' if i % 2 else 'no'}" for i in range(50)]
+    taught = lever.fit_on(lesson([1.0] * 50, texts, finals=[text.split()[-1] for text in texts]))
+    for question, text in taught.demonstrations:
+        assert text.split()[-1] != ("yes" if int(question.split()[-1]) % 2 else "no")
 
 
 def test_a_question_asked_twice_is_one_demonstration_and_too_few_right_answers_are_declined() -> None:

@@ -98,6 +98,7 @@ def test_a_program_that_is_not_solved_goes_back_once_with_the_solvers_message():
         ('{"variables": {"a": {}}}', "must have one objective"),
         ('{"maximize": {"a": 1}, "variables": {"a": {}}, "subject_to": [{"terms": {"a": 1}}]}', "at_most"),
         ('{"maximize": {"a": "much"}, "variables": {"a": {}}}', "Expected `float`"),
+        ('{"maximize": {}, "variables": {}}', "1 to 2000 variables"),
         ("I would take b and c.", "must be a JSON object"),
     ],
 )

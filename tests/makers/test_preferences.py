@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from underdog.makers.preferences import Judged, Pair, pairs, parted, sides
+from underdog.solvers.recorded import RIGHT, groups
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 
@@ -70,3 +71,16 @@ def test_gpt_4_right_and_llama_3_8b_wrong_make_434_pairs_of_tool_calls():
     found = pairs(judged)
     assert len(found) == 434
     assert all(pair.chosen.startswith(teacher) and pair.rejected.startswith(student) for pair in found)
+
+
+def test_programs_that_ran_right_and_that_failed_make_pairs_for_664_problems_of_logic():
+    """668 are published; four of ProofWriter's loose programs, counted as broken there, run here."""
+    judged = [
+        Judged(f"{group.set}/{group.id}", one.program, one.outcome == RIGHT)
+        for group in groups(recorded("logic/programs.jsonl.gz"))
+        for one in (*group.right, *group.failed)
+    ]
+    found = pairs(judged)
+    assert len({pair.key for pair in found}) == 664
+    assert all(pair.chosen != pair.rejected for pair in found)
+    assert sum(bool(pair.prefix) for pair in found) > 500, "most programs begin alike"

@@ -75,6 +75,13 @@ def test_lenient_reading_takes_what_it_finds_and_must_find_the_query():
             solve(f"Facts:\nCold(Bob)\nQuery:\n{query}", lenient=True)
 
 
+def test_rules_that_match_without_end_are_refused_and_not_waited_for():
+    facts = "\n".join(f"P(a{n})" for n in range(60))
+    body = " && ".join(f"P(${name})" for name in "abcdef")
+    with pytest.raises(Unreadable, match="match in more than 500,000 ways"):
+        solve(f"Facts:\n{facts}\nRules:\n{body} >>> Q($a, $b)\nQuery:\nQ(z, z)")
+
+
 def test_headings_are_found_in_either_number_and_fences_are_no_statements():
     assert sections("# Fact:\n```\nA(a) ::: why\n```\nNothing here: it is a statement\nQuery:\n") == {
         "Fact": ["A(a)", "Nothing here: it is a statement"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -145,3 +146,8 @@ def test_a_world_is_a_task_whose_fit_and_held_out_items_keep_apart(world: World)
     assert sum(map(len, groups)) == len(set().union(*groups))
     for example in task.examples:
         assert task.scorer.score(task.scorer.gold(example), example) == 1
+
+
+def test_the_notes_of_the_recall_example_are_the_worlds_facts() -> None:
+    notes = Path(__file__).resolve().parents[2] / "examples" / "tiny" / "recall.txt"
+    assert notes.read_text().splitlines() == recall.passages()

@@ -63,6 +63,19 @@ def test_every_difficulty_has_enough_items_to_measure(world: World) -> None:
     assert min(counts.values()) > 60
 
 
+def test_the_checker_of_steps_judges_a_beginning_as_exactly_as_the_whole() -> None:
+    item = arithmetic.WORLD.examples("test", 1)[0]
+    steps = item.fields["steps"]
+    lines = steps.splitlines()
+    for end in range(1, len(lines) + 1):
+        assert arithmetic.check(item.messages, "\n".join(lines[:end]) + "\n")[0]
+    assert arithmetic.check(item.messages, steps) == (True, "")
+    spoilt = [*lines[:1], lines[1] + "0", *lines[2:]]
+    assert arithmetic.check(item.messages, "\n".join(spoilt)) == (False, "Step 2 is not right.")
+    assert not arithmetic.check(item.messages, steps + "\n" + lines[-1])[0]
+    assert not arithmetic.check(item.messages, lines[0][:-1])[0]
+
+
 def test_a_chain_is_worked_out_from_left_to_right_within_its_bounds() -> None:
     for item in arithmetic.WORLD.examples("test", 300):
         shown = re.findall(r"[+-]?\d", item.messages[-1]["content"])

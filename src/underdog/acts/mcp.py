@@ -19,6 +19,8 @@ from underdog.toolserver import ToolServer
 
 MOST_CHARS = 1 << 20
 OPENING_SECONDS = 60.0
+OF_THE_CALL = (-32602, -32601)
+"""JSON-RPC's codes for errors of one call (its arguments, its method) after which the session goes on."""
 
 
 class Servers:
@@ -73,12 +75,11 @@ class Servers:
                 return await getattr(client, method)(*arguments)
         except TimeoutError:
             failure = Failure("timeout", f"the tool server {server} did not answer in time")
-        except MCPError as error:
-            if error.error.code in (-32602, -32601):  # of the arguments, not of the session
-                return Failure("act_failed", f"{server}: {error}")
-            failure = Failure("act_failed", f"the tool server {server} broke off: {error}")
-        except OSError as error:
-            failure = Failure("act_failed", f"the tool server {server} cannot be reached: {error}")
+        except (MCPError, OSError, ExceptionGroup) as error:
+            cause = _cause(error)
+            if isinstance(cause, MCPError) and cause.error.code in OF_THE_CALL:
+                return Failure("act_failed", f"{server}: {cause}")
+            failure = Failure("act_failed", f"the tool server {server} cannot be used: {cause}")
         await session.close()
         return failure
 
@@ -154,6 +155,13 @@ async def _connected(server: ToolServer, stack: AsyncExitStack) -> Any:
     web = httpx2.AsyncClient(headers={"Authorization": f"Bearer {key}"}, timeout=server.timeout)
     await stack.enter_async_context(web)
     return await stack.enter_async_context(Client(streamable_http_client(server.url, http_client=web)))
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The first error inside what task groups wrap around it."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _text(block: Any) -> str:

@@ -47,7 +47,7 @@ class Pool:
     async def run(self, job: Mapping[str, Any]) -> Any:
         """What the job came to, a JSON value, or a Failure: timeout or act_failed."""
         async with self._slots:
-            worker = self._idle.pop() if self._idle else await Worker.start(self.limits)
+            worker = await self._free()
             sound = False
             try:
                 async with asyncio.timeout(self.limits.seconds):
@@ -65,6 +65,14 @@ class Pool:
         if worker.out_of_time:
             return Failure("timeout", f"it used more than {self.limits.cpu_seconds} s of CPU")
         return Failure("act_failed", str(reply.get("error") or reply["died"]))
+
+    async def _free(self) -> Worker:
+        """A process that waits for a job and is still there, or a new one."""
+        while self._idle:
+            if (worker := self._idle.pop()).alive:
+                return worker
+            await worker.close()
+        return await Worker.start(self.limits)
 
     async def close(self) -> None:
         """End every process that waits for a job."""
@@ -119,6 +127,11 @@ class Worker:
         return reply
 
     @property
+    def alive(self) -> bool:
+        """Whether the process still runs, as far as is known."""
+        return self._process.returncode is None
+
+    @property
     def out_of_time(self) -> bool:
         """Whether the system ended the process for its CPU time."""
         return self._process.returncode == -getattr(signal, "SIGXCPU", 0)
@@ -126,7 +139,7 @@ class Worker:
     async def close(self) -> None:
         """End the process and all that it started, and remove its folder."""
         assert self._process.stdin is not None
-        if self._process.returncode is None:
+        if self.alive:
             # A process that ended by itself keeps its own status; killing is for one that goes on.
             self._process.stdin.close()
             await self._end()

@@ -95,10 +95,14 @@ def refuse_network(event: str, _: object) -> None:
 
 
 def tidy(home: str) -> None:
-    """Go back to the process's folder and empty it."""
+    """Go back to the process's folder, which may be gone, and empty it."""
+    os.makedirs(home, exist_ok=True)
     os.chdir(home)
     for left in os.scandir(home):
-        shutil.rmtree(left.path) if left.is_dir(follow_symlinks=False) else os.unlink(left.path)
+        if left.is_dir(follow_symlinks=False):
+            shutil.rmtree(left.path, ignore_errors=True)
+        else:
+            os.unlink(left.path)
 
 
 def result_of(job: Mapping[str, Any], output_bytes: int) -> bytes:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from underdog.answerer import Request
-from underdog.constraint import Constraint, Unmet, constraint_of
+from underdog.constraint import Constraint, Unmet, call_schema, constraint_of
 from underdog.engines.hf_checkpoint import need
 from underdog.engines.hf_text import THOUGHT_ENDS, TOOL_CALL_OPENS
 
@@ -160,7 +160,7 @@ def _chosen(request: Request) -> list[Mapping[str, Any]]:
     if choice == "required":
         chosen = offered
     else:
-        wanted = (choice.get("function") or {}).get("name") if isinstance(choice, Mapping) else choice
+        wanted = (choice.get("function") or {}).get("name") if isinstance(choice, Mapping) else None
         chosen = [function for function in offered if function.get("name") == wanted]
     if not chosen:
         names = ", ".join(str(function.get("name")) for function in offered) or "none"
@@ -170,22 +170,10 @@ def _chosen(request: Request) -> list[Mapping[str, Any]]:
 
 def _calls(request: Request, functions: Sequence[Mapping[str, Any]]) -> str:
     """A grammar of calls as Hermes and Qwen write them: one, or with `required` one or more."""
-    calls = [
-        {
-            "type": "object",
-            "properties": {
-                "name": {"const": function.get("name")},
-                "arguments": function.get("parameters") or {"type": "object"},
-            },
-            "required": ["name", "arguments"],
-            "additionalProperties": False,
-            "x-guidance": _JSON,
-        }
-        for function in functions
-    ]
+    body = {**call_schema(functions), "x-guidance": _JSON}
     one = request.tool_choice != "required" or request.extra.get("parallel_tool_calls") is False
     start = "start: call" if one else 'start: call ("\\n" call)*'
-    return f"{start}\n{_CALL}{json.dumps({'anyOf': calls, 'x-guidance': _JSON})}"
+    return f"{start}\n{_CALL}{json.dumps(body)}"
 
 
 def _short(error: str) -> str:

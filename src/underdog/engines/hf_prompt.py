@@ -29,6 +29,16 @@ _NEUTRAL = {
     "top_k": -1,
     "n": 1,
 }
+# Other servers' words for the form of an answer, which must not go unheard.
+_FOREIGN = (
+    "ebnf",
+    "format",
+    "grammar",
+    "guided_whitespace_pattern",
+    "json_schema",
+    "regex",
+    "structural_tag",
+)
 _HERE = "<<the-answer-goes-on-here>>"
 
 
@@ -123,3 +133,8 @@ def _refuse_unsupported(request: Request) -> None:
     for name, neutral in _NEUTRAL.items():
         if request.extra.get(name) not in (None, neutral):
             raise Unsupported(f"the hf engine does not support {name}; got {request.extra[name]!r}")
+    for name in _FOREIGN:
+        if request.extra.get(name):
+            raise Unsupported(
+                f"the hf engine is told the form of an answer by structured_outputs; got {name}"
+            )

@@ -186,12 +186,8 @@ class HuggingFaceEngine:
             return Facts(False, destination, note=getattr(result, "message", "the engine was closed"))
         loaded = self._loaded
         template = str(loaded.tokenizer.chat_template)
-        supports = {
-            "logprobs": True,
-            "tools": "tools" in template,
-            "json_schema": find_spec("llguidance") is not None,
-            "stream": True,
-        }
+        forms = dict.fromkeys(("json_schema", "choices"), find_spec("llguidance") is not None)
+        supports = {"logprobs": True, "tools": "tools" in template, **forms, "stream": True}
         note = f"{loaded.parameters / 1e6:,.1f}M parameters, {loaded.dtype} on {loaded.device}"
         return Facts(True, destination, supports, note)
 

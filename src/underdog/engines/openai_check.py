@@ -1,4 +1,4 @@
-"""What `underdog check` asks a remote model: six short questions, and what their answers show it can do."""
+"""What `underdog check` asks a remote model: seven short questions, and what their answers show it can do."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ _FORMAT = {
     "json_schema": {"name": "reply", "strict": True, "schema": _SCHEMA},
 }
 
+_CHOICES = ("perhaps", "never")
+
 
 async def first_answer(engine: Engine) -> Answer | Failure:
     """One short question: does the model answer at all?"""
@@ -30,18 +32,26 @@ async def first_answer(engine: Engine) -> Answer | Failure:
 
 
 async def abilities(engine: Engine) -> dict[str, bool]:
-    """Which of log-probabilities, tools, JSON schemas and streaming the model supports, by trying each."""
+    """Which of log-probabilities, tools, forms and streaming the model supports, by trying each.
+
+    A server that does not know vLLM's words ignores them: only an answer that kept to its choices shows that
+    it does.
+    """
     asked = [
         _ASKED.sampled(logprobs=True, top_logprobs=2),
         Request(_ASKED.messages, tools=(_TOOL,), sampling=_ASKED.sampling),
         Request(_ASKED.messages, response_format=_FORMAT, sampling=_ASKED.sampling),
+        Request(
+            _ASKED.messages, extra={"structured_outputs": {"choice": _CHOICES}}, sampling=_ASKED.sampling
+        ),
     ]
     answers, streams = await asyncio.gather(engine.generate(asked), _streams(engine))
-    logprobs, tools, schema = answers
+    logprobs, tools, schema, choice = answers
     return {
         "logprobs": isinstance(logprobs, Answer) and bool(logprobs.logprobs),
         "tools": isinstance(tools, Answer),
         "json_schema": isinstance(schema, Answer),
+        "choices": isinstance(choice, Answer) and choice.text in _CHOICES,
         "stream": streams,
     }
 

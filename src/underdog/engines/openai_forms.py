@@ -60,7 +60,7 @@ def unwrapped(answer: Answer) -> Answer:
 
 def _asked(request: Request) -> Constraint | None:
     """What is demanded in vLLM's words."""
-    return constraint_of(request) if FIELDS & request.extra.keys() else None
+    return constraint_of(request) if any(request.extra.get(name) for name in FIELDS) else None
 
 
 def _said(asked: Constraint, forms: str, kind: str) -> dict[str, Any]:

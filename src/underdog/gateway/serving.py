@@ -22,7 +22,7 @@ from underdog.engines.binding import Binder
 from underdog.errors import ConfigError
 from underdog.gateway.app import create_app
 from underdog.gateway.standing import Standing
-from underdog.gateway.watching import Shadow, Watching
+from underdog.gateway.watching import Shadow, Watching, notebook_name
 from underdog.plan import Plan, load_plan, models_of
 from underdog.store import Ledger, Notebook, Store
 from underdog.terms import Retry, Sink
@@ -62,7 +62,7 @@ def serve(
     base = folder / str(plan.evidence["base"]) if "base" in plan.evidence else Path.cwd()
     name = f"serve {plan.name} {time.strftime('%Y-%m-%d %H:%M:%S')} #{os.getpid()}"
     with Store(store or folder / "served.sqlite", run=name) as ledger:
-        watched = None if shadow is None else (Notebook.opened(ledger, f"watch {plan.digest}"), shadow)
+        watched = None if shadow is None else (Notebook.opened(ledger, notebook_name(plan)), shadow)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             acts = Acts(bind := bind or Binder(base=base), base=base, allow_code=allow_code)
             acts.admit(plan.answerer)

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from underdog.answerer import Answer, Answerer, Failure, Request, play
+from underdog.answerer import Answer, Answerer, Failure, Request, digest, play
 from underdog.drive import Driver
 from underdog.engines import Delta
 from underdog.errors import ConfigError
@@ -200,7 +200,7 @@ class Watching:
                     "loss": self.loss.state,
                     "dollars": self.dollars + self._reserved,
                     "missed": self.missed,
-                    "unlabelled": self.unlabelled,
+                    "unlabelled": dict(self.unlabelled),  # it is written beside the event loop
                 }
             )
 
@@ -243,6 +243,12 @@ async def overheard(
             yield index, piece
             if index == 0 and piece.answer is not None:
                 hear(piece.answer)
+
+
+def notebook_name(plan: Plan) -> str:
+    """Under which name a plan's watches are kept: a new certificate begins a new one."""
+    promise = [plan.evidence.get("certificate"), plan.evidence.get("disagreement")]
+    return f"watch {plan.digest} {digest(promise)[:8]}"
 
 
 def _large(plan: Plan) -> Answerer:

@@ -18,7 +18,7 @@ from underdog.levers.fallback import Fallback
 from underdog.levers.ladder import said_by
 from underdog.levers.panel import turn
 from underdog.routing.cascade_routing import Choice, Estimates, best_of
-from underdog.routing.lesson import Lesson
+from underdog.routing.experience import Experience
 from underdog.routing.signals import QUESTION, proposed, question_signals, signals
 from underdog.statistics.vectors import Floats
 
@@ -59,13 +59,13 @@ class CascadeRoute:
         """Whose outcomes the estimates are fitted on."""
         return self.members
 
-    def fit_on(self, lesson: Lesson) -> CascadeRoute:
+    def fit_on(self, experience: Experience) -> CascadeRoute:
         """The lever with estimates, and a price where it has none.
 
         Raises:
             Declined: no price saves anything near the last member, or there are too many members.
         """
-        estimates, price = lesson.estimates(self.price)
+        estimates, price = experience.estimates(self.price)
         return replace(self, estimates=estimates, price=price)
 
     def steps(self, request: Request) -> Steps:

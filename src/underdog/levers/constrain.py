@@ -7,12 +7,12 @@ comparison with the free model says how much.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from underdog.answerer import Answerer, Ask, Failure, Request, Steps
-from underdog.constraint import unconstrained
+from underdog.constraint import call_schema, unconstrained
 from underdog.errors import AskFailed, ContractError, StudyError
 from underdog.example import Example
 from underdog.levers.read import reading_of
@@ -65,7 +65,7 @@ class Constrain:
         """
         free = unconstrained(request)
         if self.schema is not None:
-            schema = call_schema(request.tools) if self.schema == "tools" else self.schema
+            schema = _call(request) if self.schema == "tools" else self.schema
             inside = {"name": "answer", "strict": True, "schema": schema}
             return replace(free, response_format={"type": "json_schema", "json_schema": inside})
         if self.choices == "labels":
@@ -93,25 +93,8 @@ class Constrain:
         return replace(self, choices=labels)
 
 
-def call_schema(tools: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """A schema of one call of one of these tools, its arguments as the tool declares them.
-
-    Raises:
-        AskFailed: there is no tool.
-    """
-    functions = [tool.get("function") or {} for tool in tools]
-    calls = [
-        {
-            "type": "object",
-            "properties": {
-                "name": {"const": function.get("name")},
-                "arguments": function.get("parameters") or {"type": "object"},
-            },
-            "required": ["name", "arguments"],
-            "additionalProperties": False,
-        }
-        for function in functions
-    ]
-    if not calls:
+def _call(request: Request) -> dict[str, Any]:
+    functions = [tool.get("function") or {} for tool in request.tools]
+    if not functions:
         raise AskFailed(Failure("bad_request", "constrain: a call is wanted and the request offers no tool"))
-    return calls[0] if len(calls) == 1 else {"anyOf": calls}
+    return call_schema(functions)

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 from underdog.answerer import Answerer, Ask, Message, Request, Steps, act
@@ -21,7 +22,7 @@ from underdog.example import Example
 from underdog.levers.asked import asked_text
 from underdog.levers.retrieve import SEARCH
 from underdog.retrieval.index import Index
-from underdog.routing.lesson import Lesson
+from underdog.routing.experience import Experience
 from underdog.stored import Stored
 
 Written: TypeAlias = Callable[[Example], str | None]
@@ -29,6 +30,7 @@ Written: TypeAlias = Callable[[Example], str | None]
 Pair: TypeAlias = tuple[str, str]
 """A demonstration: what the user asked and what the assistant answered."""
 RIGHT = 1.0 - 1e-9
+"""The score from which a teacher's answer is shown."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class FewShot:
         by: `random` draws them once from fit, with `seed`; `nearest` keeps all of fit and looks up those most
             like the last user message.
         order: where the one most like the question stands among the nearest.
-        labels: `shuffled` gives each demonstration the answer of another one that is answered otherwise.
+        labels: `shuffled` gives each demonstration the answer of another one whose final answer is another.
         teacher: whose right answers to fit examples are shown instead of gold ones; `inner` may be its own.
             Once fitted, the lever needs it no more.
         demonstrations: what was drawn; filled in by fitting, or given.
@@ -112,31 +114,34 @@ class FewShot:
             )
         return self._showing(pairs)
 
-    def fit_on(self, lesson: Lesson) -> FewShot:
+    def fit_on(self, experience: Experience) -> FewShot:
         """The same lever with its teacher's right answers as demonstrations, and without the teacher.
 
         Raises:
             Declined: fewer of them than `k`.
             StudyError: all of them are the same where labels are to be shuffled.
         """
-        table, said = lesson.table, lesson.texts[0]
-        right = (
-            (question, text)
-            for question, text, score in zip(table.questions, said, table.scores[:, 0], strict=True)
-            if text and question and score >= RIGHT
-        )
-        pairs = list({question: (question, text) for question, text in right}.values())
+        table = experience.table
+        finals_of = table.answers[0] if table.answers else (None,) * len(table)
+        shown: dict[str, str] = {}
+        finals: dict[str, str] = {}
+        rows = zip(table.questions, experience.texts[0], finals_of, table.scores[:, 0], strict=True)
+        for question, text, final, score in rows:
+            if question and text and score >= RIGHT:
+                shown[question], finals[text] = text, final or text
+        pairs = list(shown.items())
         if len(pairs) < self.k:
             raise Declined(
                 f"{self.k} demonstrations need as many right answers of {table.answerers[0]} with a text; on "
                 f"{len(table)} examples there are {len(pairs)}: lower `k`, or name another teacher"
             )
-        return replace(self._showing(pairs), teacher=None)
+        return replace(self._showing(pairs, finals), teacher=None)
 
-    def _showing(self, pairs: Sequence[Pair]) -> FewShot:
+    def _showing(self, pairs: Sequence[Pair], finals: Mapping[str, str] = MappingProxyType({})) -> FewShot:
+        """Drawn from these pairs; `finals` are the final answers of texts that hold more than that."""
         shown = pairs if self.by == "nearest" else random.Random(self.seed).sample(pairs, self.k)
         if self.labels == "shuffled":
-            shown = mislabelled(shown, [label for _, label in pairs], self.seed)
+            shown = mislabelled(shown, [text for _, text in pairs], self.seed, finals)
         if self.by == "nearest":
             return replace(self, index=indexed(shown))
         return replace(self, demonstrations=tuple(shown))
@@ -163,18 +168,25 @@ def demonstration(example: Example, written: Written) -> Pair | None:
     return None if gold is None else (users[-1]["content"], gold)
 
 
-def mislabelled(pairs: Sequence[Pair], labels: Sequence[str], seed: int) -> list[Pair]:
-    """The demonstrations with another label each, drawn from those that differ from its own.
+def mislabelled(
+    pairs: Sequence[Pair],
+    answers: Sequence[str],
+    seed: int,
+    finals: Mapping[str, str] = MappingProxyType({}),
+) -> list[Pair]:
+    """The demonstrations with another answer each, drawn from those whose final answer is another.
 
     Raises:
-        StudyError: a demonstration has no other label to take.
+        StudyError: all of them have the same final answer.
     """
+    if len({finals.get(answer, answer) for answer in answers}) < 2:
+        raise StudyError("fewshot: shuffled labels need two different answers in fit; there is one")
     rng, changed = random.Random(seed), []
-    for user, label in pairs:
-        others = [other for other in labels if other != label]
-        if not others:
-            raise StudyError("fewshot: shuffled labels need two different answers in fit; there is one")
-        changed.append((user, rng.choice(others)))
+    for user, own in pairs:
+        other = own
+        while finals.get(other, other) == finals.get(own, own):
+            other = rng.choice(answers)
+        changed.append((user, other))
     return changed
 
 

@@ -17,7 +17,7 @@ from underdog.levers.asked import asked_text
 from underdog.levers.panel import turn
 from underdog.routing.accept import AcceptScore
 from underdog.routing.cascades import CascadePolicy
-from underdog.routing.lesson import Lesson
+from underdog.routing.experience import Experience
 from underdog.routing.planner import CascadePlan
 from underdog.routing.signals import Said, proposed, signals
 
@@ -62,14 +62,15 @@ class Ladder:
         """Whose outcomes scores and thresholds are fitted on."""
         return (*self.members, self.otherwise)
 
-    def fit_on(self, lesson: Lesson) -> Ladder:
+    def fit_on(self, experience: Experience) -> Ladder:
         """The cascade that should be certified: the members worth asking, in the order that costs least.
 
         Raises:
             Declined: none should be built.
         """
-        plan = lesson.cascade
-        return laddered(plan.policies[plan.aimed], dict(zip(lesson.table.answerers, self.pool, strict=True)))
+        plan = experience.cascade
+        named = dict(zip(experience.table.answerers, self.pool, strict=True))
+        return laddered(plan.policies[plan.aimed], named)
 
     def at(self, plan: CascadePlan) -> list[Ladder]:
         """This lever at every policy of the plan that it was fitted by, from the safest to the boldest."""

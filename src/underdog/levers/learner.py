@@ -1,7 +1,7 @@
 """Learners: levers that are fitted on what their members did, and how such parts of an answerer are found.
 
-`fit(examples, written)` draws on examples (demonstrations); `fit_on(lesson)` draws on outcomes: who got which
-example how right, at what cost. A study measures them and fits the lever.
+`fit(examples, written)` draws on examples (demonstrations); `fit_on(experience)` draws on outcomes: who got
+which example how right, at what cost. A study measures them and fits the lever.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import fields, replace
 from typing import Any, Protocol, TypeGuard
 
 from underdog.answerer import Answerer, Model, Request, Steps
-from underdog.routing.lesson import Lesson
+from underdog.routing.experience import Experience
 
 
 class Learner(Protocol):
@@ -27,11 +27,11 @@ class Learner(Protocol):
         """Whose outcomes it learns from, the safest last: it is asked where nothing could be learned."""
         ...
 
-    def fit_on(self, lesson: Lesson) -> Learner:
-        """The same lever, fitted; the lesson has a column for each of the pool, in its order.
+    def fit_on(self, experience: Experience) -> Learner:
+        """The same lever, fitted; the experience has a column for each of the pool, in its order.
 
         Raises:
-            Declined: the lesson does not speak for it.
+            Declined: the experience does not speak for it.
         """
         ...
 

@@ -19,7 +19,10 @@ from underdog.retrieval.index import By, index_of
 from underdog.stored import Stored
 
 SEARCH = Tool("search")
-"""A query to the passages of an index: `search(query, k, by, vector)` gives {"id", "text", "score"} each."""
+"""A query to the passages of an index: `search(query, k, by, vector)` gives {"id", "text", "score"} each.
+
+What changes which passages are found takes another version: results are recorded by it.
+"""
 
 PLAIN = "{passages}\n\n{input}"
 CITED = (
@@ -80,7 +83,7 @@ class Retrieve:
             return Ask(self.inner, request)
         if self.by != "bm25":
             vectors = yield from act(EMBED, model=self._embedder(), texts=[query])
-            vector = vectors[0] if vectors else None
+            vector = vectors[0] if vectors else None  # None in a forecast, which embeds nothing
         hits = yield from act(SEARCH, file=self.documents, query=query, k=self.k, by=self.by, vector=vector)
         if not hits:
             return Ask(self.inner, request)

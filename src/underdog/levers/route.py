@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from underdog.answerer import Answerer, Ask, Request, Steps, Tool, act
 from underdog.errors import StudyError
 from underdog.levers.asked import asked_text
-from underdog.routing.lesson import Lesson
+from underdog.routing.experience import Experience
 from underdog.routing.policy import Policy, policy_of
 from underdog.stored import Stored
 
@@ -56,13 +56,13 @@ class Route:
         """Whose outcomes a router is fitted on."""
         return self.members
 
-    def fit_on(self, lesson: Lesson) -> Route:
-        """The lever with the router that the lesson speaks for.
+    def fit_on(self, experience: Experience) -> Route:
+        """The lever with the router that the experience speaks for.
 
         Raises:
             Declined: it speaks for none.
         """
-        return replace(self, router=lesson.policy.stored)
+        return replace(self, router=experience.policy.stored)
 
     def steps(self, request: Request) -> Steps:
         if self.router is None:

@@ -14,7 +14,7 @@ from underdog.levers.ladder import standing
 from underdog.levers.panel import turn
 from underdog.levers.vote import plurality
 from underdog.routing.accept import AcceptScore
-from underdog.routing.lesson import Lesson
+from underdog.routing.experience import Experience
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,13 @@ class Scored:
         """Whose outcomes the score is fitted on."""
         return self.members
 
-    def fit_on(self, lesson: Lesson) -> Scored:
+    def fit_on(self, experience: Experience) -> Scored:
         """The lever with a score of how likely its answer is right.
 
         Raises:
-            Declined: the members failed on nearly all of the lesson.
+            Declined: the members failed on nearly all of the experience.
         """
-        return replace(self, score=lesson.score)
+        return replace(self, score=experience.score)
 
     def steps(self, request: Request) -> Steps:
         asked = [Ask(member, turn(self.members, i, request)) for i, member in enumerate(self.members)]

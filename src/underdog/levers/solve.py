@@ -16,7 +16,8 @@ from underdog.levers.candidate import said
 from underdog.reading import Reading
 
 GUIDES = {
-    "rules": """Write the problem as facts, rules and a query, each on a line of its own, and nothing else:
+    "rules": """Write the problem as facts, rules and a query, each on a line of its own, and nothing else.
+The query is the statement that is asked about, as it is asked, also where you think that it is false:
 Facts:
 Quiet(Bob, True)
 Rules:

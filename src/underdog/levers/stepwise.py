@@ -163,6 +163,8 @@ class Stepwise:
             asks = {
                 path.text: self._next(request.sampled(temperature=0.0), path) for path in later if path.open
             }
+            if not asks:
+                break
             results = yield from ask_all(list(asks.values()))
             said = dict(zip(asks, results, strict=True))
             later = [self._later(path, said.get(path.text), request) for path in later]

@@ -7,64 +7,22 @@ control, on the same pairs: where the failure is of form only, it or a grammar m
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
 
 from underdog.answerer import Answerer
 from underdog.errors import StudyError
 from underdog.example import Example
 from underdog.makers.ground import FEWEST_LEARNED, Graded, Ground
+from underdog.makers.lessons import Compared
 from underdog.makers.made import Made
-from underdog.makers.preferences import Judged, Pair, pairs, sides
-from underdog.makers.settings import Settings
-
-
-@dataclass(frozen=True)
-class Compared:
-    """Pairs to learn from, the examples they are about, and what the answers came to."""
-
-    pairs: Sequence[Pair]
-    examples: Mapping[str, Example]
-    held_out: Sequence[Example]
-    told: Mapping[str, object]
-
-    @property
-    def chosen(self) -> list[tuple[str, str]]:
-        """The distinct right answers of the pairs, whole, each with its example's id."""
-        return list(dict.fromkeys((pair.key, pair.prefix + pair.chosen) for pair in self.pairs))
+from underdog.makers.preferences import Judged, pairs, sides
+from underdog.makers.settings import Preferring
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dpo(Settings):
-    """Learn to prefer right answers to wrong ones.
-
-    Attributes:
-        beta: how far the model may move from where it began; larger keeps it nearer.
-        teacher: whose answers are sorted: the large model's or the small one's own.
-        draws, temperature: how many answers each example gets, and how freely they are drawn.
-        each: pairs an example gives at most.
-    """
-
-    beta: float = 0.1
-    teacher: Literal["large", "small"] = "large"
-    draws: int = 8
-    temperature: float = 1.0
-    each: int = 4
-    steps: int = 80
-    tries: int = 4
-
-    rate_share: ClassVar[float] = 1 / 20
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._least("draws", 2)
-        self._least("each", 1)
-        self._between("temperature", 0.1, 2.0)
-        if not self.beta > 0:
-            raise StudyError(f"dpo: `beta` must be above 0; got {self.beta:g}")
-        if self.teacher not in ("large", "small"):
-            raise StudyError(f"dpo: `teacher` must be large or small; got {self.teacher!r}")
+class Dpo(Preferring):
+    """Learn to prefer right answers to wrong ones."""
 
     def asks(self) -> tuple[str, int] | None:
         """The teacher's, which are sorted."""

@@ -7,61 +7,19 @@ answers all earn the same teach nothing and are left out beforehand.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import ClassVar
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from underdog.errors import StudyError
-from underdog.example import Example
 from underdog.makers.ground import FEWEST_LEARNED, Graded, Ground
+from underdog.makers.lessons import Rewarding
 from underdog.makers.made import Made
-from underdog.makers.settings import Settings
-
-
-@dataclass(frozen=True)
-class Rewarding:
-    """The examples on which rewards differ, for the whole reward and for that of form alone."""
-
-    whole: Sequence[Example]
-    form: Sequence[Example]
-    held_out: Sequence[Example]
-    told: Mapping[str, int] = field(default_factory=dict)
+from underdog.makers.settings import Earning
 
 
 @dataclass(frozen=True, kw_only=True)
-class Grpo(Settings):
-    """Learn from rewards.
-
-    Attributes:
-        group: answers drawn for a request; `batch` answers make a step, so `batch` is a multiple of it.
-        temperature: how freely they are drawn.
-        right, form: the weights of the two rewards: the task's score, and that the answer could be read.
-        beta: the weight of the KL divergence from where the model began; 0 leaves it out.
-    """
-
-    group: int = 8
-    temperature: float = 1.0
-    right: float = 2.0
-    form: float = 1.0
-    beta: float = 0.04
-    batch: int = 64
-    steps: int = 100
-    tries: int = 1
-    checks: int = 10
-
-    rate_share: ClassVar[float] = 1 / 20
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._least("group", 2)
-        self._between("temperature", 0.1, 2.0)
-        if self.batch % self.group:
-            raise StudyError(f"grpo: `batch` must be a multiple of `group` ({self.group}); got {self.batch}")
-        if not (self.right > 0 and self.form >= 0 and self.beta >= 0):
-            raise StudyError(
-                f"grpo: `right` must be above 0, `form` and `beta` not below; got {self.right:g}, "
-                f"{self.form:g} and {self.beta:g}"
-            )
+class Grpo(Earning):
+    """Learn from rewards."""
 
     def asks(self) -> tuple[str, int] | None:
         """The small model's own, to tell where rewards differ."""

@@ -6,24 +6,13 @@ are in docs/makers.md. TRL trains; this file says on what.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from underdog.answerer import Request
 from underdog.errors import StudyError
-from underdog.example import Example
 from underdog.makers.ground import FEWEST_LEARNED, Ground
+from underdog.makers.lessons import Taught
 from underdog.makers.made import Made
 from underdog.makers.settings import Settings
-
-
-@dataclass(frozen=True)
-class Taught:
-    """Requests with the answers to learn, and what a teacher's answers came to."""
-
-    pairs: Sequence[tuple[Request, str]]
-    held_out: Sequence[Example]
-    told: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

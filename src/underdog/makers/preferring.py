@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from underdog.makers.dpo import Compared, Dpo
 from underdog.makers.ground import Ground
-from underdog.makers.lora import Lora, Taught
+from underdog.makers.lessons import Compared, Taught
 from underdog.makers.made import Made
 from underdog.makers.making import Making, asked_for, described, recorded
-from underdog.makers.settings import Settings, field_names
+from underdog.makers.settings import Preferring, Settings, field_names
 from underdog.makers.student import checkpoint_of, insist_on_device, size_of
 from underdog.makers.supervising import supervised
 from underdog.makers.trl_dpo import Preferred
 
 
-async def prefer(settings: Dpo, ground: Ground, compared: Compared) -> Made:
+async def prefer(settings: Preferring, ground: Ground, compared: Compared) -> Made:
     """An adapter that learned from the pairs, and one that learned to write the chosen answers."""
     insist_on_device(settings)
     checkpoint = checkpoint_of(ground.model, ground.bind)
@@ -42,7 +41,7 @@ async def prefer(settings: Dpo, ground: Ground, compared: Compared) -> Made:
     )
 
 
-def as_supervised(settings: Settings) -> Lora:
+def as_supervised(settings: Settings) -> Settings:
     """Supervised training with the same adapter, pace and search, at a rate that is usual for it."""
     same = {name: getattr(settings, name) for name in field_names(Settings)}
-    return Lora(**{**same, "rate": None})
+    return Settings(**{**same, "rate": None})

@@ -10,9 +10,10 @@ from underdog.answerer import Answer, Model
 from underdog.drive import Driver
 from underdog.example import Example
 from underdog.makers.ground import FEWEST_LEARNED, Ground
-from underdog.makers.grpo import Grpo, Rewarding
+from underdog.makers.lessons import Rewarding
 from underdog.makers.made import Made
 from underdog.makers.making import Making, Trained, asked_for, described, recorded
+from underdog.makers.settings import Earning
 from underdog.makers.student import checkpoint_of, insist_on_device, size_of
 from underdog.makers.trl_grpo import Earned, Rewarded, Written
 from underdog.trial import Spend
@@ -20,7 +21,7 @@ from underdog.trial import Spend
 FORM_ONLY = "form-only"
 
 
-async def reward(settings: Grpo, ground: Ground, found: Rewarding) -> Made:
+async def reward(settings: Earning, ground: Ground, found: Rewarding) -> Made:
     """An adapter that learned from the whole reward, and one that learned from that of form."""
     insist_on_device(settings)
     trained = await rewarded(settings, ground, found.whole, found.held_out, "adapter")
@@ -49,7 +50,7 @@ async def reward(settings: Grpo, ground: Ground, found: Rewarding) -> Made:
 
 
 async def rewarded(
-    settings: Grpo, ground: Ground, examples: Sequence[Example], held_out: Sequence[Example], name: str
+    settings: Earning, ground: Ground, examples: Sequence[Example], held_out: Sequence[Example], name: str
 ) -> Trained:
     """One training, with its files under `name`."""
     checkpoint, loop = checkpoint_of(ground.model, ground.bind), asyncio.get_running_loop()

@@ -6,7 +6,7 @@ Defaults are those of published settings where there are some; docs/makers.md na
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from underdog.errors import StudyError
 
@@ -134,6 +134,74 @@ class Settings:
     def recipe(self) -> dict[str, object]:
         """The maker's name and every setting, as the record of what was made holds them."""
         return {"maker": self._name, **{name: getattr(self, name) for name in field_names(type(self))}}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preferring(Settings):
+    """How preferences are learned.
+
+    Attributes:
+        beta: how far the model may move from where it began; larger keeps it nearer.
+        teacher: whose answers are sorted: the large model's or the small one's own.
+        draws, temperature: how many answers each example gets, and how freely they are drawn.
+        each: pairs an example gives at most.
+    """
+
+    beta: float = 0.1
+    teacher: Literal["large", "small"] = "large"
+    draws: int = 8
+    temperature: float = 1.0
+    each: int = 4
+    steps: int = 80
+    tries: int = 4
+
+    rate_share: ClassVar[float] = 1 / 20
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._least("draws", 2)
+        self._least("each", 1)
+        self._between("temperature", 0.1, 2.0)
+        if not self.beta > 0:
+            raise StudyError(f"dpo: `beta` must be above 0; got {self.beta:g}")
+        if self.teacher not in ("large", "small"):
+            raise StudyError(f"dpo: `teacher` must be large or small; got {self.teacher!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Earning(Settings):
+    """How rewards are learned from.
+
+    Attributes:
+        group: answers drawn for a request; `batch` answers make a step, so `batch` is a multiple of it.
+        temperature: how freely they are drawn.
+        right, form: the weights of the two rewards: the task's score, and that the answer could be read.
+        beta: the weight of the KL divergence from where the model began; 0 leaves it out.
+    """
+
+    group: int = 8
+    temperature: float = 1.0
+    right: float = 2.0
+    form: float = 1.0
+    beta: float = 0.04
+    batch: int = 64
+    steps: int = 100
+    tries: int = 1
+    checks: int = 10
+
+    rate_share: ClassVar[float] = 1 / 20
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._least("group", 2)
+        self._between("temperature", 0.1, 2.0)
+        if self.batch % self.group:
+            raise StudyError(f"grpo: `batch` must be a multiple of `group` ({self.group}); got {self.batch}")
+        if not (self.right > 0 and self.form >= 0 and self.beta >= 0):
+            raise StudyError(
+                f"grpo: `right` must be above 0, `form` and `beta` not below; got {self.right:g}, "
+                f"{self.form:g} and {self.beta:g}"
+            )
 
 
 def field_names(kind: type[Settings]) -> list[str]:

@@ -16,11 +16,11 @@ import torch
 from peft import LoraConfig, prepare_model_for_kbit_training
 from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig
 
-from underdog.answerer import Model, Request
+from underdog.answerer import Failure, Model, Request
 from underdog.drive import Bind
 from underdog.engines.hf_checkpoint import LOADING, Checkpoint, load, load_tokenizer
 from underdog.engines.hf_decode import set_threads
-from underdog.engines.hf_prompt import rendered
+from underdog.engines.hf_prompt import Prompt, Prompts
 from underdog.engines.huggingface import HuggingFaceEngine
 from underdog.errors import StudyError
 from underdog.makers.settings import Settings, Try
@@ -32,11 +32,15 @@ WEIGHTS, CONFIG = "adapter_model.safetensors", "adapter_config.json"
 class Pen:
     """Requests and answers as tokens."""
 
-    tokenizer: Any
+    prompts: Prompts
+
+    @property
+    def tokenizer(self) -> Any:
+        return self.prompts.tokenizer
 
     def prompt(self, request: Request) -> list[int]:
         """The request's tokens, as the engine reads them."""
-        return self._tokens(rendered(self.tokenizer, request))
+        return list(self._prompt(request).tokens)
 
     def completion(self, request: Request, text: str) -> list[int]:
         """An answer's tokens as the model should write them, up to the end of its turn.
@@ -45,14 +49,19 @@ class Pen:
         what comes before as reasoning.
         """
         written = f"\n</think>\n\n{text}" if self.thinks(request) else text
-        return [*self._tokens(written), self.tokenizer.eos_token_id]
+        tokens = self.tokenizer(written, add_special_tokens=False)["input_ids"]
+        return [*tokens, self.tokenizer.eos_token_id]
 
     def thinks(self, request: Request) -> bool:
         """Whether the template has opened a block of reasoning."""
-        return rendered(self.tokenizer, request).rstrip().endswith("<think>")
+        return self._prompt(request).thinking
 
-    def _tokens(self, text: str) -> list[int]:
-        return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+    def _prompt(self, request: Request) -> Prompt:
+        """Raises StudyError when the checkpoint's template cannot take the request."""
+        found = self.prompts.of(request)
+        if isinstance(found, Failure):
+            raise StudyError(f"{found.message}; train another checkpoint, or ask in plain messages")
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +93,7 @@ def checkpoint_of(model: Model, bind: Bind) -> Checkpoint:
 
 
 def pen_of(checkpoint: Checkpoint) -> Pen:
-    return Pen(load_tokenizer(checkpoint.source()))
+    return Pen(Prompts(lambda: load_tokenizer(checkpoint.source()), checkpoint.name))
 
 
 def size_of(checkpoint: Checkpoint) -> Size:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from underdog.makers.ground import Ground
-from underdog.makers.lora import Taught
+from underdog.makers.lessons import Taught
 from underdog.makers.made import Made
 from underdog.makers.making import Making, Trained, asked_for, described, recorded
 from underdog.makers.settings import Settings

@@ -12,9 +12,8 @@ from trl import DPOConfig, DPOTrainer
 
 from underdog.answerer import Request
 from underdog.engines.hf_checkpoint import Checkpoint
-from underdog.makers.dpo import Dpo
 from underdog.makers.order import laid_out
-from underdog.makers.settings import Try
+from underdog.makers.settings import Preferring, Try
 from underdog.makers.student import lora, pen_of, weights_of
 
 
@@ -30,7 +29,7 @@ class Preferred:
     """Prefer the first of two answers to a request to the second: triples of request, right, wrong."""
 
     checkpoint: Checkpoint
-    settings: Dpo
+    settings: Preferring
     seed: int
     asked: Sequence[tuple[Request, str, str]]
 

@@ -20,9 +20,8 @@ from underdog.engines.hf_checkpoint import Checkpoint
 from underdog.engines.hf_decode import Decoder, Row, room_for
 from underdog.engines.hf_text import read_tool_calls, split_reasoning
 from underdog.engines.stops import cut_at_stop
-from underdog.makers.grpo import Grpo
 from underdog.makers.order import laid_out
-from underdog.makers.settings import Try
+from underdog.makers.settings import Earning, Try
 from underdog.makers.student import lora, pen_of, weights_of
 
 _ROWS = 256
@@ -51,7 +50,7 @@ class Rewarded:
     """Answer these requests; `earned` says what answers are worth. With `form_only`, only form counts."""
 
     checkpoint: Checkpoint
-    settings: Grpo
+    settings: Earning
     seed: int
     requests: Sequence[Request]
     earned: Callable[[Sequence[Written]], list[Earned]]

@@ -257,7 +257,9 @@ def _facts(findings: Findings, folder: Path) -> list[tuple[str, str]]:
     dollars = findings["spend"]["dollars"]
     spent = "an unknown amount: a price is missing" if dollars is None else figures.dollars(dollars)
     sent, banked = count(findings["calls_sent"]), count(findings["calls_banked"])
+    made = [(f"made {name}", sentence) for name, sentence in (findings.get("made") or {}).items()]
     return [
+        *made,
         ("calls", f"{sent} sent, {banked} found in the bank; spent {spent}"),
         ("files", f"{folder}/ holds findings.json, trials.jsonl and plan.json"),
         ("next", _next(verdict_of(findings), f"underdog serve {folder}")),

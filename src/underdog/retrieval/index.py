@@ -1,4 +1,4 @@
-"""Index: passages and what finds them, as one safetensors file without code; a file may be mapped to memory.
+"""Index: passages and what finds them, as one safetensors file: data, no code.
 
 It holds the passages' ids and texts, a BM25 index over them and, where a model made some, one vector each.
 What a passage is (a chunk of a document, a demonstration) is its maker's business.

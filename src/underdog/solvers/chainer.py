@@ -26,7 +26,7 @@ from underdog.solvers.formulation import Unreadable, needed, sections
 LITERAL = re.compile(r"(\w+)\s*\(([^()]*)\)")
 NEGATED = re.compile(r"^(?:[!¬~]|[Nn]ot\b)\s*(.*)$")
 VALUES = {"true": True, "false": False}
-MOST_FACTS = 100_000
+MOST_FACTS, MOST_MATCHES = 100_000, 500_000
 TRUE, FALSE, UNKNOWN = "true", "false", "unknown"
 
 Atom = tuple[str, tuple[str, ...]]
@@ -181,39 +181,51 @@ def derived(facts: Sequence[Literal], rules: Sequence[Rule]) -> dict[Atom, bool]
     """Everything that follows; what is said first stands where facts or rules contradict each other.
 
     Raises:
-        Unreadable: more follows than can be kept.
+        Unreadable: more follows than can be kept, or the rules match in more ways than can be tried.
     """
-    known: dict[Atom, bool] = {}
-    index: dict[tuple[str, bool], list[Atom]] = {}
+    chain = Chain()
     new = list(facts)
     while new:
-        for one in new:
-            if one.atom not in known:
-                known[one.atom] = one.value
-                index.setdefault((one.atom[0], one.value), []).append(one.atom)
-        if len(known) > MOST_FACTS:
-            raise Unreadable(f"more than {MOST_FACTS:,} facts follow")
+        chain.add(new)
         new = [
             Literal(atom, literal.value)
             for rule in rules
-            for binding in _bindings(rule.body, index, {})
+            for binding in chain.bindings(rule.body, {})
             for literal in rule.head
-            if (atom := _put(literal.atom, binding)) not in known
+            if (atom := _put(literal.atom, binding)) not in chain.known
         ]
-    return known
+    return chain.known
 
 
-def _bindings(
-    body: Sequence[Literal], index: Mapping[tuple[str, bool], Sequence[Atom]], binding: dict[str, str]
-) -> Iterator[dict[str, str]]:
-    """Every way of naming the variables so that all of the body is known."""
-    if not body:
-        yield binding
-        return
-    first, rest = body[0], body[1:]
-    for atom in index.get((first.atom[0], first.value), ()):
-        if (wider := _matched(first.atom, atom, binding)) is not None:
-            yield from _bindings(rest, index, wider)
+class Chain:
+    """What is known so far, and how it matches the bodies of rules."""
+
+    def __init__(self) -> None:
+        self.known: dict[Atom, bool] = {}
+        self._index: dict[tuple[str, bool], list[Atom]] = {}
+        self._tried = 0
+
+    def add(self, literals: Sequence[Literal]) -> None:
+        """Take in what is not known yet, one way or the other."""
+        for one in literals:
+            if one.atom not in self.known:
+                self.known[one.atom] = one.value
+                self._index.setdefault((one.atom[0], one.value), []).append(one.atom)
+        if len(self.known) > MOST_FACTS:
+            raise Unreadable(f"more than {MOST_FACTS:,} facts follow")
+
+    def bindings(self, body: Sequence[Literal], binding: dict[str, str]) -> Iterator[dict[str, str]]:
+        """Every way of naming the variables so that all of the body is known."""
+        if not body:
+            yield binding
+            return
+        first, rest = body[0], body[1:]
+        for atom in self._index.get((first.atom[0], first.value), ()):
+            self._tried += 1
+            if self._tried > MOST_MATCHES:
+                raise Unreadable(f"the rules match in more than {MOST_MATCHES:,} ways")
+            if (wider := _matched(first.atom, atom, binding)) is not None:
+                yield from self.bindings(rest, wider)
 
 
 def _matched(pattern: Atom, atom: Atom, binding: dict[str, str]) -> dict[str, str] | None:

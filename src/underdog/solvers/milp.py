@@ -93,8 +93,10 @@ def program_from(text: str) -> Program:
         raise Unreadable(f"the program is not as it must be: {problem}") from None
     if (program.maximize is None) == (program.minimize is None):
         raise Unreadable('a program must have one objective, "maximize" or "minimize"')
-    if len(program.variables) > MOST_VARIABLES or len(program.subject_to) > MOST_CONSTRAINTS:
-        raise Unreadable(f"at most {MOST_VARIABLES} variables and {MOST_CONSTRAINTS} constraints are solved")
+    if not 0 < len(program.variables) <= MOST_VARIABLES or len(program.subject_to) > MOST_CONSTRAINTS:
+        raise Unreadable(
+            f"1 to {MOST_VARIABLES} variables and up to {MOST_CONSTRAINTS} constraints are solved"
+        )
     for terms in (program.maximize or program.minimize or {}, *(one.terms for one in program.subject_to)):
         if unknown := sorted(set(terms) - set(program.variables)):
             raise Unreadable(f"{unknown[0]!r} is none of the variables {', '.join(program.variables)}")

@@ -91,8 +91,8 @@ class Findings:
     `models` holds what produced each model's answers: versions, and the date of its price. `rounds`, `ended`
     and `dropped` tell the race: each round, why there was no further one, and the levers that were not raced
     with the reason; `diagnosis` what the study's own diagnosis found to hold and of which model, a sentence
-    each, the strongest first. `folds` is how many folds fitted levers were raced in, 0 where they learned
-    from fit alone.
+    each, the strongest first. `made` says what making a model of the study took. `folds` is how many folds
+    fitted levers were raced in, 0 where they learned from fit alone.
     """
 
     name: str
@@ -128,6 +128,7 @@ class Findings:
     frontier: Sequence[Point] = ()
     limits: Limits = field(default_factory=Limits)
     diagnosis: Mapping[str, str] = field(default_factory=dict)
+    made: Mapping[str, str] = field(default_factory=dict)
     format: int = FORMAT
 
     def arm(self, name: str) -> Arm:

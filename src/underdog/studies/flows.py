@@ -79,7 +79,7 @@ class Split:
 
     def _pools(self) -> list[Answerer]:
         """Whose outcomes the study's levers learn from, each once."""
-        learners = [one for lever in self.spec.levers.values() for one in unfitted(lever)]
+        learners = (one for lever in self.spec.levers.values() for one in unfitted(lever))
         return list(dict.fromkeys(member for one in learners for member in one.pool))
 
     def _learned(self, pools: Sequence[Answerer]) -> list[Work]:
@@ -141,7 +141,7 @@ class Split:
         spec, bench, winner = self.spec, self.bench, told.winner
         plan, asked = told.served(winner), told.course(winner).entries[winner].asked
         if isinstance(plan, Ladder) and isinstance(asked, Ladder) and asked.unfitted:
-            steps = plan.at((await school.lesson(asked, self.lessons.learn)).cascade)
+            steps = plan.at((await school.experience(asked, self.lessons.learn)).cascade)
             return await certify_steps(spec, bench, winner, plan, steps, self.certify)
         first = told.course(winner).first_rung(winner)
         if first is not None:
@@ -155,7 +155,7 @@ class Whole:
     def __init__(self, spec: Spec, bench: Bench) -> None:
         self.spec, self.bench = spec, bench
         for name, lever in spec.levers.items():
-            if needs_threshold(lever) or _asks_to_fit(lever) or any(unfitted(lever)):
+            if needs_threshold(lever) or any(_asks_to_fit(part) or learns(part) for part in inside(lever)):
                 raise StudyError(
                     f"{spec.name}: lever {name!r} must be fitted and `splits: test` leaves nothing for it; "
                     "give what it would learn (its threshold, its router), or let the task be split"

@@ -103,7 +103,7 @@ def forecast(task: Task, work: Sequence[Work], driver: Driver, pace: Pace, repea
     least = most = banked = 0.0
     spend, seconds = Spend(), 0.0
     timed = True
-    for one in work:
+    for one in _showing(task, work):
         shown = one.examples[:_PLAYED]
         if not shown:
             continue
@@ -140,8 +140,7 @@ def _dearest(task: Task, work: Work, shown: Sequence[Example], repeats: int) -> 
 
 
 def _play(task: Task, arms: Mapping[str, Answerer], examples: Sequence[Example], repeats: int) -> _Played:
-    played, longest = _Played(set(), set(), {}), _longest(task)
-    arms = {name: changed(arm, longest) for name, arm in arms.items()}
+    played = _Played(set(), set(), {})
     for example in examples:
         root = example.request(task.sampling)
         requests = [root.drawn(r) if r else root for r in range(repeats)]
@@ -205,8 +204,8 @@ def _unforeseen(answerer: Answerer) -> TypeGuard[Route]:
     return answerer.router is None or policy_of(answerer.router).embedder is not None
 
 
-def _longest(task: Task) -> Callable[[Answerer], Answerer]:
-    """What a lever will show is known when it is fitted: until then the longest demonstrations may be."""
+def _showing(task: Task, work: Sequence[Work]) -> list[Work]:
+    """The work with what is not drawn or filled in yet: the longest demonstrations may be, and all labels."""
     taught = [demonstration(one, task.written) for name in ("fit", "tune") for one in task.split(name)]
     pairs = sorted(filter(None, taught), key=lambda pair: len(pair[0]) + len(pair[1]), reverse=True)
 
@@ -217,7 +216,10 @@ def _longest(task: Task) -> Callable[[Answerer], Answerer]:
             return part
         return replace(part, demonstrations=tuple(pairs[: part.k]), teacher=None)
 
-    return shown
+    def drawn(arms: Mapping[str, Answerer]) -> dict[str, Answerer]:
+        return {name: changed(arm, shown) for name, arm in arms.items()}
+
+    return [replace(one, arms=drawn(one.arms), one_of=drawn(one.one_of)) for one in work]
 
 
 def _scaled(spend: Spend, factor: float) -> Spend:

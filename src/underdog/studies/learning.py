@@ -1,4 +1,4 @@
-"""Fitting levers inside a study: what their members did is measured, made into a lesson, and learned from.
+"""Fitting levers inside a study: what their members did is measured, and learned from.
 
 The calls are the study's own, through its bench: what other arms ask as well is asked once. A member that is
 itself fitted on examples never answers one that it was fitted on: it learns from one half of the examples and
@@ -17,11 +17,11 @@ from underdog.example import Example
 from underdog.levers.asked import asked_text
 from underdog.levers.learner import Learner, changed, unfitted
 from underdog.plan import dump
-from underdog.routing.lesson import Lesson
+from underdog.routing.experience import Experience
 from underdog.routing.planner import Aim
 from underdog.studies.certifying import TEST
 from underdog.studies.crossfit import Entered, Lessons, in_order
-from underdog.studies.fitting import fitted
+from underdog.studies.fitting import fitted, teachable
 from underdog.studies.measure import Column
 from underdog.studies.outcomes import cells, outcome_table
 from underdog.studies.race import Book, Entry
@@ -38,7 +38,7 @@ class School:
     spec: Spec
     book: Book
     labels: int
-    _lessons: dict[tuple[Learner, tuple[str, ...]], Lesson] = field(default_factory=dict)
+    _experiences: dict[tuple[Learner, tuple[str, ...]], Experience] = field(default_factory=dict)
 
     async def entry(self, asked: Answerer, lessons: Lessons) -> Entry:
         """An arm as it races and as it would be served; fits what is to be fitted.
@@ -65,7 +65,7 @@ class School:
         while (part := next(unfitted(answerer), None)) is not None:
             learned: Answerer
             try:
-                learned = part.fit_on(await self.lesson(part, examples))
+                learned = part.fit_on(await self.experience(part, examples))
             except Declined:
                 if not spare:
                     raise
@@ -75,7 +75,7 @@ class School:
             answerer = changed(answerer, _swap(part, learned))
         return fitted(answerer, self.spec.task, examples)
 
-    async def lesson(self, lever: Learner, examples: Sequence[Example]) -> Lesson:
+    async def experience(self, lever: Learner, examples: Sequence[Example]) -> Experience:
         """What the lever's pool did on these examples.
 
         Raises:
@@ -88,16 +88,16 @@ class School:
                 "member once; put a vote around a member to have several draws of it"
             )
         key = lever, tuple(example.id for example in examples)
-        if key not in self._lessons:
+        if key not in self._experiences:
             arms = [await self._arm(member, examples) for member in lever.pool]
             await self.book.fill(dict(arms), examples, STAGE)
             columns = [self.book.column(name, examples) for name, _ in arms]
-            self._lessons[key] = self._lesson(columns, examples)
-        return self._lessons[key]
+            self._experiences[key] = self._experience(columns, examples)
+        return self._experiences[key]
 
     async def _arm(self, member: Answerer, examples: Sequence[Example]) -> tuple[str, Answerer | Entered]:
         """A member as it is measured, under the study's name for it where it has one."""
-        if await self.fitted(member, examples, spare=True) == member:
+        if not teachable(member):
             known = {**self.spec.baselines, **self.spec.levers}
             named = [name for name, arm in known.items() if arm == member]
             return (named[0] if named else _name(member)), member
@@ -107,14 +107,14 @@ class School:
         places = {example.group: half for half in (0, 1) for example in halves[half]}
         return _name(member, *by_half), Entered(by_half, places)
 
-    def _lesson(self, columns: Sequence[Column], examples: Sequence[Example]) -> Lesson:
+    def _experience(self, columns: Sequence[Column], examples: Sequence[Example]) -> Experience:
         """A row for every example and repeat, a column for every member."""
         texts = {example.id: asked_text(self.spec.task.request(example)) for example in examples}
         table = outcome_table(columns, texts, {example.id: example.group for example in examples})
         aim = Aim(self.spec.margin, self.labels, self.spec.confidence, TEST)
         written = cells(columns, lambda trial: trial.spend.tokens_out or None)
         said = tuple(tuple(map(self._said, column.trials)) for column in columns)
-        return Lesson(table, written, cells(columns, lambda trial: trial.confidence), aim, said)
+        return Experience(table, written, cells(columns, lambda trial: trial.confidence), aim, said)
 
     def _said(self, trial: Trial) -> str | None:
         """The text in which a trial's final answer was given; None where no call of it holds one."""

@@ -18,6 +18,7 @@ from underdog.drive import Driver
 from underdog.errors import BudgetSpent
 from underdog.example import Example
 from underdog.scorers import outcome_of
+from underdog.studies.upfront import Upfront
 from underdog.task import Task
 from underdog.terms import Tally
 from underdog.trial import Outcome, Spend, Trial
@@ -92,7 +93,10 @@ class Column:
 
 
 class Bench:
-    """Measures arms on one task; at most `window` trials are under way at once."""
+    """Measures arms on one task; at most `window` trials are under way at once.
+
+    What a trial cost holds its part of the making of the models that were made for it (`upfront`).
+    """
 
     def __init__(
         self,
@@ -103,8 +107,10 @@ class Bench:
         repeats: int = 1,
         window: int = 512,
         progress: Progress | None = None,
+        upfront: Upfront | None = None,
     ) -> None:
         self.task, self.driver, self.keeper = task, driver, keeper
+        self.upfront = upfront or Upfront()
         self.repeats, self.window = repeats, window
         self.progress = progress or Progress()
 
@@ -173,7 +179,7 @@ class Bench:
             score=score,
             final=answer.final if answer else None,
             confidence=answer.confidence if answer else None,
-            spend=trail.spend,
+            spend=trail.spend + self.upfront.of(answerer),
             calls=trail.calls,
             note=note,
         )

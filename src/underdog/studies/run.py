@@ -34,6 +34,7 @@ from underdog.studies.measure import Bench, Progress
 from underdog.studies.rounds import Advised
 from underdog.studies.spec import Spec, spec_from
 from underdog.studies.trust import insist_on_judge, referred
+from underdog.studies.upfront import upfront
 from underdog.task import Task
 
 
@@ -121,6 +122,7 @@ async def run(spec: Spec, settings: Settings) -> Result | None:
                 repeats=spec.repeats,
                 window=spec.window,
                 progress=settings.progress,
+                upfront=upfront(spec.models, spec.base, spec.requests),
             )
             ground = Ground(purse, _forecaster(spec, driver, store), settings.advice or ())
             flow = _flow(spec, bench, ground)
@@ -191,6 +193,7 @@ async def _finish(
         folds=raced.folds,
         frontier=raced.frontier,
         limits=spec.limits,
+        made=flow.bench.upfront.told(spec.models),
         diagnosis={} if diagnosed is None else diagnosed.diagnosis.held(),
     )
     evidence = {

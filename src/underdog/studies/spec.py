@@ -25,6 +25,7 @@ from underdog.plan import dump, load
 from underdog.reading import Reading
 from underdog.retrieval.collection import collected
 from underdog.studies.limits import Limits
+from underdog.studies.upfront import REQUESTS
 from underdog.studies.usual import Offers, usual_levers
 from underdog.studies.variants import variants
 from underdog.task import Task, task_from
@@ -43,6 +44,7 @@ KEYS = (
     "limits",
     "documents",
     "checker",
+    "requests",
 )
 # Settings of a model in a study file that are no part of which model it is.
 _DECLARED = ("where", "columns", "recorded_prompts_stand", "cost")
@@ -55,7 +57,7 @@ class Spec:
     """One study, ready to run. `levers` are as asked for: not yet fitted.
 
     `named` says whether the study names them; without names the usual ones are tried, round after round, with
-    what the study `offers`.
+    what the study `offers`. `requests` is how many a made model serves: each bears its part of the making.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Spec:
     limits: Limits = field(default_factory=Limits)
     named: bool = True
     offers: Offers = field(default_factory=Offers)
+    requests: int = REQUESTS
 
     def read(self, name: str, lenient: bool = False) -> Read:
         """A model of the study, read as the task says."""
@@ -86,7 +89,9 @@ class Spec:
     @property
     def digest(self) -> str:
         """Content hash of what is measured: models, levers, margin, and the task's examples."""
-        limits = {"limits": msgspec.to_builtins(self.limits)} if self.limits.any else {}
+        more = {"limits": msgspec.to_builtins(self.limits)} if self.limits.any else {}
+        if self.requests != REQUESTS:
+            more["requests"] = self.requests
         return digest(
             {
                 "models": {name: dump(model) for name, model in self.models.items()},
@@ -96,7 +101,7 @@ class Spec:
                 "seed": self.seed,
                 "repeats": self.repeats,
                 "examples": [example.id for example in self.task.examples],
-                **limits,
+                **more,
             }
         )
 
@@ -152,6 +157,7 @@ def spec_from(body: Mapping[str, Any], base: Path, where: str = "study") -> Spec
         limits=_limits(body.get("limits", {}), where),
         named=_named(body),
         offers=offers,
+        requests=_count(body, "requests", REQUESTS, where),
     )
 
 

@@ -16,11 +16,13 @@ from underdog.budget import Purse
 from underdog.drive import Driver
 from underdog.engines.binding import Binder
 from underdog.errors import StudyError
+from underdog.levers.constrain import Constrain
 from underdog.makers import Ground, Made, Maker, Watcher
 from underdog.proof import prove
 from underdog.statistics import gap_closed, mean_interval, paired_difference
 from underdog.store import Bank, Store
 from underdog.studies.findings import plain
+from underdog.studies.fitting import fitted
 from underdog.studies.forecast import Forecast, Work, forecast
 from underdog.studies.measure import Bench, Column
 from underdog.studies.run import Settings
@@ -120,6 +122,7 @@ async def compared(made: Made, spec: Spec, bench: Bench) -> Made:
         "large": spec.read("large"),
         TUNED: read(made.model, spec.task.reading),
         **{name: read(model, spec.task.reading) for name, model in made.controls.items()},
+        **untrained(spec, made),
     }
     examples = spec.task.split("tune")
     if not examples:
@@ -128,22 +131,37 @@ async def compared(made: Made, spec: Spec, bench: Bench) -> Made:
         )
     columns = await bench.measure(arms, examples, "tune")
     groups = [example.group for example in examples]
-    return replace(made, evidence={**made.evidence, "tune": shown(columns, groups, list(made.controls))})
+    return replace(made, evidence={**made.evidence, "tune": shown(columns, groups)})
 
 
-def shown(columns: Mapping[str, Column], groups: list[str], controls: list[str]) -> dict[str, Any]:
+def untrained(spec: Spec, made: Made) -> dict[str, Answerer]:
+    """For preferences, a control without training: the untouched model, held to the task's form if any."""
+    reading = spec.task.reading
+    if made.recipe["maker"] != "dpo":
+        return {}
+    if reading.rule == "label":
+        form = Constrain(spec.read("small"), choices="labels")
+    elif reading.rule == "tool_call" and reading.dialect != "python":
+        form = Constrain(spec.read("small"), schema="tools")
+    else:
+        return {}
+    return {"constrained": fitted(form, spec.task, spec.task.split("fit"))}
+
+
+def shown(columns: Mapping[str, Column], groups: list[str]) -> dict[str, Any]:
     """Scores, paired differences, and of each control the part of the gain that it has too; 95 % intervals.
 
     Nothing is corrected for the number of comparisons.
     """
     scores = {name: column.scores() for name, column in columns.items()}
-    against = ["small", "large", *controls]
+    controls = [name for name in columns if name not in ("small", "large", TUNED)]
     return {
         "n": len(groups),
         "arms": {name: plain(mean_interval(values, groups=groups)) for name, values in scores.items()},
         "outcomes": {name: column.outcomes() for name, column in columns.items()},
         "paired": {
-            name: plain(paired_difference(scores[TUNED], scores[name], groups=groups)) for name in against
+            name: plain(paired_difference(scores[TUNED], scores[name], groups=groups))
+            for name in ("small", "large", *controls)
         },
         "share_of_gain": {
             name: plain(gap_closed(scores[name], scores["small"], scores[TUNED], groups=groups))

@@ -28,6 +28,7 @@ def votes(small: Answerer) -> dict[str, Answerer]:
         **{f"vote of {n}": Vote(small, n) for n in (4, 8, DRAWS)},
         "stops when the lead is safe": Vote(small, DRAWS, batch=1, sure=1.0),
         "stops 95 % sure": Vote(small, DRAWS, batch=1, sure=0.95),
+        "stops 80 % sure": Vote(small, DRAWS, batch=1, sure=0.8),
         "stops 95 % sure, four at a time": Vote(small, DRAWS, batch=4, sure=0.95),
         "stops at four of one mind": Vote(small, DRAWS, batch=4),
     }

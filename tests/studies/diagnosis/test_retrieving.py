@@ -101,7 +101,7 @@ def test_what_is_lost_is_lost_by_the_one_that_loses_it(
         ((0.0, -0.02, 0.02), (0.3, 0.2, 0.4), "the reader is at fault: it loses 30.0 points"),
         ((0.2, 0.1, 0.3), (0.15, 0.05, 0.25), "which loses more cannot be told"),
         ((None, None, None), (0.1, 0.0, 0.2), "is not known"),
-        ((0.0, -0.1, 0.1), (0.0, -0.1, 0.1), "which loses more cannot be told"),
+        ((0.0, -0.1, 0.1), (0.1, -0.1, 0.3), "neither the search (0.0 points (-10.0 to 10.0)) nor"),
     ],
 )
 def test_fault_is_only_found_where_the_intervals_tell(

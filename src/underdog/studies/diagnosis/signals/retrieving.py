@@ -98,4 +98,8 @@ def fault(search: Interval, reader: Interval) -> str:
         return f"the search is at fault: it loses {loss(search)} where it misses"
     if reader.low > max(search.high, 0.0):
         return f"the reader is at fault: it loses {loss(reader)} on what was found: show it fewer passages"
+    if max(search.low, reader.low) <= 0.0:
+        return (
+            f"neither the search ({loss(search)}) nor the reader ({loss(reader)}) is shown to lose anything"
+        )
     return f"the search loses {loss(search)} and the reader {loss(reader)}: which loses more cannot be told"

@@ -1,8 +1,8 @@
-"""A lesson: what a lever's members did on examples to learn from, and the promise that it is to keep.
+"""Experience: what a lever's members did on examples to learn from, and the promise that it is to keep.
 
-`route` and `ladder` and what else learns from outcomes are fitted on one (`fit_on`). What comes of it is
-picked by cross-validation inside the lesson and promises nothing: it races, is certified and is judged on
-examples that the lesson does not hold. Measuring the members is a study's (`studies/learning.py`).
+`route`, `ladder` and what else learns from outcomes are fitted on it (`fit_on`). What comes of it is picked
+by cross-validation inside it and promises nothing: it races, is certified and is judged on other examples.
+Measuring the members is a study's (`studies/learning.py`).
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ _FLATTERED = 2.0
 
 
 @dataclass(frozen=True, eq=False)
-class Lesson:
+class Experience:
     """Outcomes of members, a column each in the order in which the lever names them, the safest last.
 
     `written` and `confidences` are tokens written and stated confidences, shape (n, k), NaN where unknown;
     `texts` are what each member wrote, a row for each member, None where that is not known.
 
     Raises:
-        Declined: there are fewer rows than anything can be learned from.
+        Declined: there are fewer rows, or fewer groups of them, than anything can be learned from.
     """
 
     table: OutcomeTable
@@ -56,10 +56,11 @@ class Lesson:
     texts: tuple[tuple[str | None, ...], ...] = ()
 
     def __post_init__(self) -> None:
-        if len(self.table) < LEAST:
+        groups = len(set(self.table.groups))
+        if len(self.table) < LEAST or groups < _FOLDS:
             raise Declined(
-                f"{len(self.table)} examples are too few to learn from what {self._names} answered; at least "
-                f"{LEAST} are needed: bring more, or give fit a larger share"
+                f"{len(self.table)} examples in {groups} groups are too few to learn from what {self._names} "
+                f"answered; at least {LEAST} in {_FOLDS} are needed: bring more, or give fit a larger share"
             )
 
     def answered(self, members: Sequence[str], priced: bool = True) -> Answered:
@@ -140,7 +141,7 @@ class Lesson:
 
 
 def _picked(found: Sequence[Tried], table: OutcomeTable, seen: Seen, aim: Aim) -> Pick:
-    """What `Lesson.policy` says."""
+    """What `Experience.policy` says."""
     alone = singles(table, aim.margin, seen.default)
     cheap, good = certifiable(found, aim.margin, aim.labels), best(found)
     for pick, pays in ((cheap, _cheaper), (good, _better)):
@@ -163,16 +164,21 @@ def _cheaper(pick: Pick, alone: Singles, seen: Seen) -> bool:
 def _better(pick: Pick, alone: Singles, seen: Seen) -> bool:
     """Whether it gains more over every single member than picking the best of many explains."""
     over = _gain(pick) - float(alone.scores[alone.best] - alone.scores[alone.default])
-    return over > _FLATTERED * pick.point.spread / sqrt(len(seen))
+    return over > _flattery(pick, seen)
 
 
 def _over_mix(pick: Pick, table: OutcomeTable, seen: Seen) -> bool:
-    """Whether it scores above the random mix of single members that costs the same."""
+    """Whether it scores above the random mix of single members that costs the same, by more than luck."""
     if seen.unit <= 0:
         return True
     _, mixed = mix_at(table, pick.point.cost * seen.unit)
     level = None if mixed is None else known_mean(mixed)
-    return level is None or (pick.point.score or 0.0) > level
+    return level is None or (pick.point.score or 0.0) - level > _flattery(pick, seen)
+
+
+def _flattery(pick: Pick, seen: Seen) -> float:
+    """How much of a gain may come of having been picked."""
+    return _FLATTERED * pick.point.spread / sqrt(len(seen))
 
 
 def _gain(pick: Pick) -> float:
