@@ -25,7 +25,7 @@ from underdog.makers.prune import Prune, blocks, least, listening  # noqa: E402
 from underdog.makers.quantize import Quantize  # noqa: E402
 from underdog.makers.rescore import scored  # noqa: E402
 from underdog.makers.rows import rows  # noqa: E402
-from underdog.report.tuned import _data, read_made  # noqa: E402
+from underdog.report.tuned import _data, _next, read_made  # noqa: E402
 from underdog.store.sinks import MemoryBank  # noqa: E402
 from underdog.tiny.worlds import task  # noqa: E402
 
@@ -136,19 +136,16 @@ def test_damage_that_the_task_hides_is_seen_by_the_probe_and_said_in_the_record(
     assert json.loads((tmp_path / "half" / "made.json").read_text())["recipe"]["maker"] == "prune"
 
 
-def test_a_probe_that_the_model_could_not_do_before_is_said_to_tell_little(tmp_path):
-    compress = Compress(Quantize(8), task("intents", 100, 1))
-    made = driven(tmp_path, lambda driver, bind: compress.make(SMALL, tmp_path / "q", driver, bind, tmp_path))
-    assert made.evidence["probe"]["ruling"] != "worse"
-    assert any("can tell little" in one for one in made.cautions)
-
-
-def test_a_maker_of_this_name_makes_it_on_its_ground_and_the_page_shows_size_and_probe(tmp_path):
+def test_a_maker_by_name_makes_it_and_the_page_shows_size_and_what_the_probe_can_tell(tmp_path):
     bind = Binder(base=tmp_path)
     ground = Ground(FIT, Read(SMALL, rule="text"), bind, MemoryBank(), tmp_path / "int8", base=tmp_path)
     maker = maker_from({"maker": "quantize", "bits": 8}, "tuned")
     assert (maker, maker.asks()) == (Quantize(8), None)
     made = asyncio.run(maker.make(ground))
     assert (made.model, made.recipe["bits"], made.data) == (Model("hf/int8/model"), 8, {"n": 0})
-    told = dict(_data(read_made(tmp_path / "int8")))
+    record = read_made(tmp_path / "int8")
+    told = dict([*_data(record), *_next(record, tmp_path / "int8")])
+    assert told["next"] == f"under models: tuned: hf/{tmp_path / 'int8' / 'model'}"
     assert "of before" in told["size"] and told["probe"].startswith("algorithmic probe: ")
+    assert made.evidence["probe"]["ruling"] != "worse"
+    assert any("can tell little" in one for one in made.cautions)

@@ -172,6 +172,11 @@ def _spent(made: Record) -> list[tuple[str, str]]:
 def _next(made: Record, folder: Path) -> list[tuple[str, str]]:
     adapter = made["model"].get("adapter")
     setting = made["model"]["name"]
+    local = folder / setting.removeprefix("hf/")
+    if (
+        setting.startswith("hf/") and local.exists()
+    ):  # a checkpoint of its own, named from its record's folder
+        setting = f"hf/{local}"
     if adapter:
         setting = f"{{model: {made['parent']['name']}, adapter: {folder / adapter}}}"
     return [("files", f"{folder}/ holds the model and {FILE}"), ("next", f"under models: tuned: {setting}")]
