@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import Any
 
 import pytest
@@ -31,6 +32,9 @@ def place(tmp_path, monkeypatch):
 
 
 def test_the_commands_of_the_page_work(place) -> None:
+    for file in (ROOT / "examples" / "tickets").iterdir():
+        shutil.copy(file, place)
+    commands.run("underdog study tickets.yaml --quiet", {})  # leaves runs/tickets
     [block] = blocks(PAGE, "console")
     for command in block.commands():
         commands.run(command, {})
