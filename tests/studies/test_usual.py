@@ -62,7 +62,7 @@ def test_what_a_race_chose_is_wrapped_by_the_best_of_its_draws_where_they_can_be
     spec = offering(tmp_path, checker="checks.py:right")
     arms = {"small": spec.read("small"), **spec.levers}
     around = wraps("shots", arms, spec)
-    assert around["best of shots"] == BestOf(spec.levers["shots"], 8, spec.offers.check)
+    assert around["best of shots"] == BestOf(spec.levers["shots"], 8, spec.offers.check, batch=2)
     assert around["vote of shots"] == Vote(spec.levers["shots"], 5)
     assert not any(name.startswith("best of") for name in wraps("repair", arms, spec))
 

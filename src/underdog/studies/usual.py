@@ -50,7 +50,7 @@ def usual_levers(models: Mapping[str, Answerer], offers: Offers) -> dict[str, An
         levers["retrieve"] = Retrieve(small, offers.documents)
     levers["vote"] = Vote(small, _DRAWS)
     if offers.check is not None:
-        levers["best of 8"] = BestOf(small, _CANDIDATES, offers.check)
+        levers["best of 8"] = _best(small, offers.check)
         levers["repair"] = Repair(small, offers.check)
     if others:
         levers["route"] = Route((small, *others, large))
@@ -72,8 +72,13 @@ def wraps_of(name: str, inner: Answerer, large: Answerer, offers: Offers) -> dic
     vote = Vote(inner, _DRAWS)
     wraps: dict[str, Answerer] = {f"vote of {name}": vote}
     if offers.check is not None and not isinstance(inner, BestOf | Repair):
-        wraps[f"best of {name}"] = BestOf(inner, _CANDIDATES, offers.check)
+        wraps[f"best of {name}"] = _best(inner, offers.check)
     return wraps | {
         f"cascade of {name}": Cascade(vote, large),
         f"cascade of confident {name}": Cascade(Confident(inner), large),
     }
+
+
+def _best(inner: Answerer, check: Check) -> BestOf:
+    """Two draws at a time, and no more once one has passed: the same answers for half of the draws."""
+    return BestOf(inner, _CANDIDATES, check, batch=2)
