@@ -19,6 +19,7 @@ from underdog.gateway import serve
 from underdog.levers.program import Program
 from underdog.plan import load_plan, programs_of
 from underdog.store.sinks import MemoryBank
+from underdog.studies import load_study
 
 STUDY = """
 task:
@@ -61,15 +62,15 @@ def asked(place: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return lambda *words: CliRunner().invoke(app, [*words], catch_exceptions=False)
 
 
-@pytest.mark.parametrize("verb", ["study", "diagnose"])
-def test_without_consent_nothing_is_asked_and_the_sentence_says_what_would_run(asked, place, verb):
-    done = asked(verb, "study.yaml", "--yes", "--out", f"runs/refused-{verb}")
-    if verb == "diagnose":  # a diagnosis runs no lever of the file, so it needs no consent
-        assert done.exit_code == 0
-        return
+def test_without_consent_nothing_is_asked_and_the_sentence_says_what_would_run(asked, place):
+    done = asked("study", "study.yaml", "--yes", "--out", "runs/refused")
     assert done.exit_code == 2
     assert "this would run code of yours, checks.py:adds_up" in done.stderr and "--allow-code" in done.stderr
-    assert not (place / f"runs/refused-{verb}").exists()
+    assert not (place / "runs" / "refused").exists()
+
+
+def test_a_diagnosis_runs_no_lever_of_the_file_and_needs_no_consent(asked, place):
+    assert asked("diagnose", "study.yaml", "--yes", "--out", "runs/diagnosed").exit_code == 0
 
 
 def test_with_consent_it_runs_and_its_plan_serves_only_the_program_that_was_studied(asked, place):
@@ -97,8 +98,6 @@ def test_with_consent_it_runs_and_its_plan_serves_only_the_program_that_was_stud
 
 def served(place: Path, ids: list[str]) -> list[str | None]:
     """What the plan answers the study's examples outside the study."""
-    from underdog.studies import load_study
-
     plan, spec = load_plan(place / "runs" / "checked"), load_study(place / "study.yaml")
     examples = {example.id: example for example in spec.task.examples}
 

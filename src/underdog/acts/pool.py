@@ -22,13 +22,14 @@ import msgspec
 from underdog.answerer import Failure
 
 WORKER = Path(__file__).with_name("worker.py")
+STARTING_SECONDS = 60.0
 # Nothing of the environment reaches a user's function but these: the rest may hold keys.
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "SYSTEMROOT", "LD_LIBRARY_PATH")
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one job may take. `seconds` is wall time; memory is the process's address space."""
+    """What one job may take. `seconds` is wall time, a first import included; memory is address space."""
 
     seconds: float = 10.0
     cpu_seconds: int = 10
@@ -89,7 +90,11 @@ class Worker:
 
     @classmethod
     async def start(cls, limits: Limits) -> Worker:
-        """Start a process of its own group, with no environment to speak of, and tell it its limits."""
+        """Start a process of its own group, with no environment to speak of, and tell it its limits.
+
+        Raises:
+            OSError: it did not start.
+        """
         folder = tempfile.mkdtemp(prefix="underdog-")
         environment = {name: os.environ[name] for name in KEPT if name in os.environ}
         process = await asyncio.create_subprocess_exec(
@@ -107,7 +112,21 @@ class Worker:
         worker = cls(process, folder)
         path = [os.path.abspath(one) for one in sys.path]
         worker._send({"path": path, **asdict(limits)})
+        await worker._ready()
         return worker
+
+    async def _ready(self) -> None:
+        """Wait until it takes jobs: starting is not on the first job's clock."""
+        assert self._process.stdout is not None
+        said = b""
+        try:
+            async with asyncio.timeout(STARTING_SECONDS):
+                said = await self._process.stdout.readline()
+        finally:
+            if not said:
+                await self.close()
+        if not said:
+            raise OSError(f"{sys.executable} did not start {WORKER}")
 
     def _send(self, value: Any) -> None:
         assert self._process.stdin is not None

@@ -19,6 +19,7 @@ import shutil
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from copy import deepcopy
 from functools import cache, partial
 from types import ModuleType
@@ -47,6 +48,8 @@ def main() -> None:
     sys.path[:] = terms["path"]
     home = os.getcwd()
     confine(terms["memory_bytes"])
+    results.write(b"ready\n")
+    results.flush()
     for line in jobs:
         tidy(home)
         allow_cpu(terms["cpu_seconds"])
@@ -75,9 +78,10 @@ def confine(memory_bytes: int) -> None:
 
 
 def lower(which: int, most: int) -> None:
-    """Set a limit, or keep the lower one that already holds."""
+    """Set a limit, or keep the lower one that already holds; some systems know one and refuse to set it."""
     _, hard = resource.getrlimit(which)
-    resource.setrlimit(which, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+    with suppress(ValueError, OSError):
+        resource.setrlimit(which, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
 def allow_cpu(seconds: int) -> None:
