@@ -25,7 +25,7 @@ def rehearsed(act: Act, well: bool) -> Any:
             return {"score": float(well), "message": _TEXT}
         case "solve":
             return {
-                "status": "solved" if well else "unread",
+                "status": "solved" if well else "unreadable",
                 "answer": _TEXT,
                 "values": {},
                 "message": _TEXT,

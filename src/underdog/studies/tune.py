@@ -65,7 +65,7 @@ async def tune(tuning: Tuning, settings: Settings) -> Made | None:
         bank = Bank(store, run)
         purse = Purse(spec.budget, bank.spent() if spec.budget.limited else None)
         async with (
-            Acts(bind) as acts,
+            Acts(bind, base=spec.base, allow_code=settings.allow_code) as acts,
             Driver(bind, bank, purse=purse, tools=acts, fresh=settings.fresh) as driver,
         ):
             bench = Bench(spec.task, driver, bank, window=spec.window, progress=settings.progress)
