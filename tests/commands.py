@@ -19,7 +19,7 @@ MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 def run(command: str, environ: dict[str, str]) -> str:
     """What a documented command prints; it must succeed. `environ` takes in what it exports.
 
-    Servers are not started and modules not run: their names and options are checked.
+    Servers are not started, models not trained and modules not run: their names and options are checked.
     """
     program, *rest = shlex.split(command)
     match program:
@@ -33,7 +33,7 @@ def run(command: str, environ: dict[str, str]) -> str:
         case "python":
             _module(rest)
             return ""
-        case "underdog" if rest[0] == "serve":
+        case "underdog" if rest[0] in ("serve", "tune"):
             _parsed(rest)
             return ""
         case "underdog":

@@ -55,7 +55,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     sums = [{"id": f"s{i}", "question": f"{i} + {i * 7}?", "answer": i * 8} for i in range(1, 81)]
     turns = [(("user", row["text"]), ("assistant", row["category"])) for row in tickets]
     chats = [{"messages": [{"role": role, "content": text} for role, text in pair]} for pair in turns]
-    for name, rows in (("outputs", said), ("sums", sums), ("chats", chats)):
+    notes = [{"name": "returns", "body": "Opened boxes are returned by parcel."}]
+    for name, rows in (("outputs", said), ("sums", sums), ("chats", chats), ("notes", notes)):
         (tmp_path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)))
     (tmp_path / "handbook").mkdir()
     (tmp_path / "handbook" / "returns.md").write_text("Opened boxes are returned by parcel.\n")

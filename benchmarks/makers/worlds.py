@@ -10,14 +10,15 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from underdog.acts import Acts
-from underdog.answerer import Model
+from underdog.answerer import Answerer, Model
 from underdog.drive import Driver
 from underdog.engines.binding import Binder
+from underdog.levers.constrain import Constrain
 from underdog.makers import Dpo, Ground, Grpo, Lora, Made, Maker
 from underdog.statistics import gap_closed, mean_interval, paired_difference
 from underdog.store import Bank, Store
@@ -33,10 +34,11 @@ HEADER = ("seed", "arm", "right", "against small", "against large", "unread", "t
 
 @dataclass(frozen=True)
 class Show:
-    """A maker on a world."""
+    """A maker on a world; `form` is the schema that the control without training is held to, if any."""
 
     world: str
     maker: Maker
+    form: Literal["tools"] | None = None
 
     @property
     def name(self) -> str:
@@ -46,7 +48,7 @@ class Show:
 PACE: Mapping[str, Any] = {"steps": 96, "checks": 4, "tries": 1}
 SHOWS: Mapping[str, tuple[Show, ...]] = {
     "lora": (Show("tools", Lora(**PACE)), Show("intents", Lora(**{**PACE, "checks": 8, "tries": 4}))),
-    "dpo": (Show("tools", Dpo(**{**PACE, "steps": 64}, teacher="small")),),
+    "dpo": (Show("tools", Dpo(**{**PACE, "steps": 64}, teacher="small"), "tools"),),
     "grpo": (Show("countdown", Grpo(steps=48, checks=4)),),
 }
 
@@ -55,15 +57,19 @@ def rows(show: Show, seeds: Sequence[int], work: Path) -> Iterator[tuple[str, ..
     """The rows of one show as they are measured: the models as they are, each seed's arms, all seeds."""
     task = worlds.task(show.world, ITEMS, 1)
     groups = [example.group for example in task.split("test")[:TEST]]
-    small, large = asyncio.run(measured(task, [Model("tiny/small"), Model("tiny/large")], work))
-    for name, column in (("small", small), ("large", large)):
+    start = {name: read(Model(f"tiny/{name}"), task.reading) for name in ("small", "large")}
+    if show.form is not None:
+        start["constrained"] = Constrain(start["small"], schema=show.form)
+    columns = asyncio.run(measured(task, start, work))
+    small, large = columns["small"], columns["large"]
+    for name, column in columns.items():
         yield row("", name, column, small, large, groups)
     every: dict[str, list[Any]] = {}
     for seed in seeds:
         made = asyncio.run(making(show, task, seed, work))
-        arms = {type(show.maker).__name__.lower(): made.model, **made.controls}
-        columns = asyncio.run(measured(task, list(arms.values()), work))
-        for (name, _), column in zip(arms.items(), columns, strict=True):
+        models = {type(show.maker).__name__.lower(): made.model, **made.controls}
+        arms = {name: read(model, task.reading) for name, model in models.items()}
+        for name, column in asyncio.run(measured(task, arms, work)).items():
             told = (
                 f"{made.spend.flops / 1e12:.2f} TFLOPs" if name in arms and name not in made.controls else ""
             )
@@ -122,18 +128,14 @@ async def making(show: Show, task: Task, seed: int, work: Path) -> Made:
     return made
 
 
-async def measured(task: Task, models: Sequence[Model], work: Path) -> list[Column]:
-    """Each model on the test items, strictly read."""
+async def measured(task: Task, arms: Mapping[str, Answerer], work: Path) -> dict[str, Column]:
+    """Each arm on the test items."""
     bind = Binder()
     with Store(work / "calls.sqlite") as store:
         bank = Bank(store, "test")
         store.start_run(bank.run, {})
         async with Driver(bind, bank) as driver:
-            bench, columns = Bench(task, driver, bank), []
-            for index, model in enumerate(models):  # one after another, so that one is in memory at a time
-                arm = {str(index): read(model, task.reading)}
-                columns += list((await bench.measure(arm, task.split("test")[:TEST], "test")).values())
-    return columns
+            return await Bench(task, driver, bank).measure(arms, task.split("test")[:TEST], "test")
 
 
 def row(

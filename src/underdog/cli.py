@@ -139,7 +139,7 @@ def diagnose(
 @app.command()
 def tune(
     file: Annotated[Path, typer.Argument(metavar="STUDY", help="The study, a YAML file.")],
-    method: Annotated[str, typer.Option(help="lora, distil, dpo or grpo.")],
+    method: Annotated[str, typer.Option(help="lora, distil, dpo, grpo, quantize or prune.")],
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A setting, such as rank=16.")
     ] = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -13,23 +14,28 @@ pytest.importorskip("transformers", reason="needs the [local] extra")
 from tests.makers.bench import SMALL, SOURCE, driven, stepped  # noqa: E402
 
 from underdog.answerer import Answer, Model  # noqa: E402
+from underdog.engines.binding import Binder  # noqa: E402
 from underdog.engines.hf_checkpoint import load, load_tokenizer  # noqa: E402
 from underdog.errors import ConfigError, StudyError  # noqa: E402
-from underdog.makers import load_made  # noqa: E402
+from underdog.levers.read import Read  # noqa: E402
+from underdog.makers import Ground, load_made, maker_from  # noqa: E402
 from underdog.makers.checkpoint import behind, opened, weight_bytes  # noqa: E402
 from underdog.makers.compress import Compress  # noqa: E402
 from underdog.makers.prune import Prune, blocks, least, listening  # noqa: E402
 from underdog.makers.quantize import Quantize  # noqa: E402
 from underdog.makers.rescore import scored  # noqa: E402
 from underdog.makers.rows import rows  # noqa: E402
+from underdog.report.tuned import _data, _next, read_made  # noqa: E402
+from underdog.store.sinks import MemoryBank  # noqa: E402
 from underdog.tiny.worlds import task  # noqa: E402
 
 torch.set_num_threads(1)
+FIT = task("intents", 100, 0)
 
 
 @pytest.mark.parametrize(("bits", "most"), [(8, 0.65), (4, 0.45)])
 def test_a_quantised_folder_is_smaller_and_answers_through_the_engine(tmp_path, bits, most):
-    Quantize(bits).make(SOURCE, tmp_path / "q")
+    Quantize(bits).write(SOURCE, tmp_path / "q", FIT)
     assert weight_bytes(tmp_path / "q") < most * weight_bytes(Path(SOURCE.name))
     items = stepped(40)
     found = driven(tmp_path, lambda driver, _: scored(driver, Model("hf/q"), items, items.examples[:20]))
@@ -38,18 +44,18 @@ def test_a_quantised_folder_is_smaller_and_answers_through_the_engine(tmp_path, 
 
 
 def test_a_quantised_checkpoint_counts_all_its_parameters_and_computes_in_float32(tmp_path):
-    Quantize(4).make(SOURCE, tmp_path / "q")
+    Quantize(4).write(SOURCE, tmp_path / "q", FIT)
     source = type(SOURCE)(str(tmp_path / "q"))
     loaded = load(source, load_tokenizer(source.source()), "cpu")
     assert (loaded.parameters, loaded.dtype) == (677_216, "float32")
 
 
 def test_a_quantised_checkpoint_is_not_quantised_again_and_a_taken_folder_is_not_overwritten(tmp_path):
-    Quantize(8).make(SOURCE, tmp_path / "q")
+    Quantize(8).write(SOURCE, tmp_path / "q", FIT)
     with pytest.raises(ConfigError, match="quantised already"):
-        Quantize(4).make(type(SOURCE)(str(tmp_path / "q")), tmp_path / "again")
+        Quantize(4).write(type(SOURCE)(str(tmp_path / "q")), tmp_path / "again", FIT)
     with pytest.raises(ConfigError, match="holds weights already"):
-        Quantize(8).make(SOURCE, tmp_path / "q")
+        Quantize(8).write(SOURCE, tmp_path / "q", FIT)
 
 
 def test_only_local_checkpoints_can_be_worked_on(tmp_path):
@@ -74,8 +80,7 @@ def zeros(folder) -> list[float]:
     ids=lambda how: how.name,
 )
 def test_every_layer_loses_its_share_and_recovery_leaves_the_zeros(tmp_path, how):
-    fit = task("intents", 100, 0)
-    how.make(SOURCE, tmp_path / "p", fit.split("fit"), fit.written)
+    how.write(SOURCE, tmp_path / "p", FIT)
     assert all(share == pytest.approx(how.share, abs=0.02) for share in zeros(tmp_path / "p"))
 
 
@@ -111,12 +116,11 @@ def test_settings_that_cannot_be_are_refused():
 
 
 def test_rows_learn_the_answer_and_its_end_and_nothing_of_the_question():
-    fit = task("intents", 100, 0)
     tokenizer = load_tokenizer(SOURCE.source())
-    row = rows(fit.split("fit")[:1], fit.written, tokenizer, 1024)[0]
-    assert tokenizer.decode(row.ids[row.start :]) == f"{fit.split('fit')[0].target}<|end|>"
+    row = rows(FIT.split("fit")[:1], FIT.written, tokenizer, 1024)[0]
+    assert tokenizer.decode(row.ids[row.start :]) == f"{FIT.split('fit')[0].target}<|end|>"
     with pytest.raises(StudyError, match="none does"):
-        rows(fit.split("fit"), lambda _: None, tokenizer, 1024)
+        rows(FIT.split("fit"), lambda _: None, tokenizer, 1024)
 
 
 def test_damage_that_the_task_hides_is_seen_by_the_probe_and_said_in_the_record(tmp_path):
@@ -132,8 +136,16 @@ def test_damage_that_the_task_hides_is_seen_by_the_probe_and_said_in_the_record(
     assert json.loads((tmp_path / "half" / "made.json").read_text())["recipe"]["maker"] == "prune"
 
 
-def test_a_probe_that_the_model_could_not_do_before_is_said_to_tell_little(tmp_path):
-    compress = Compress(Quantize(8), task("intents", 100, 1))
-    made = driven(tmp_path, lambda driver, bind: compress.make(SMALL, tmp_path / "q", driver, bind, tmp_path))
+def test_a_maker_by_name_makes_it_and_the_page_shows_size_and_what_the_probe_can_tell(tmp_path):
+    bind = Binder(base=tmp_path)
+    ground = Ground(FIT, Read(SMALL, rule="text"), bind, MemoryBank(), tmp_path / "int8", base=tmp_path)
+    maker = maker_from({"maker": "quantize", "bits": 8}, "tuned")
+    assert (maker, maker.asks()) == (Quantize(8), None)
+    made = asyncio.run(maker.make(ground))
+    assert (made.model, made.recipe["bits"], made.data) == (Model("hf/int8/model"), 8, {"n": 0})
+    record = read_made(tmp_path / "int8")
+    told = dict([*_data(record), *_next(record, tmp_path / "int8")])
+    assert told["next"] == f"under models: tuned: hf/{tmp_path / 'int8' / 'model'}"
+    assert "of before" in told["size"] and told["probe"].startswith("algorithmic probe: ")
     assert made.evidence["probe"]["ruling"] != "worse"
     assert any("can tell little" in one for one in made.cautions)

@@ -60,7 +60,7 @@ def test_a_maker_is_named_with_its_settings():
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        ({"maker": "lorra"}, "`maker` must be one of lora, distil, dpo, grpo; got 'lorra'"),
+        ({"maker": "lorra"}, "`maker` must be one of lora, distil, dpo, grpo, quantize, prune; got 'lorra'"),
         ({"maker": "lora", "ranks": 4}, "did you mean 'rank'"),
         ({"maker": "lora", "rank": "many"}, "Expected `int`"),
         ({"maker": "lora", "group": 4}, "lora has no setting 'group'"),

@@ -109,6 +109,32 @@ def test_a_training_that_was_killed_goes_on_to_the_same_adapter(lora, tmp_path):
     assert again.curves["held_out_score"] == result.curves["held_out_score"]
 
 
+class Stop(Plug):
+    """Cancels the making when a step is logged, as Ctrl-C does."""
+
+    def trained(self, step, logs):
+        self.steps.append(step)
+        if step == self.step:
+            self.loop.call_soon_threadsafe(self.task.cancel)
+
+    async def make(self, maker, folder: Path) -> Made:
+        self.loop, self.task = asyncio.get_running_loop(), asyncio.current_task()
+        result: Made = await maker.make(ground(folder, watch=self))
+        return result
+
+
+def test_a_training_that_the_user_stopped_has_written_a_checkpoint_and_goes_on(lora, tmp_path):
+    whole, _ = lora
+    watch = Stop(step=5)
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(watch.make(Lora(**SMALL), tmp_path))
+    assert watch.steps[-1] < 8
+    again = Plug()
+    made(Lora(**SMALL), tmp_path, again)
+    assert min(again.steps) == watch.steps[-1] + 1
+    assert weights(tmp_path) == weights(whole)
+
+
 def test_the_same_asking_again_trains_nothing(lora):
     folder, result = lora
     watch = Plug()

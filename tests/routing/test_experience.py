@@ -16,6 +16,7 @@ from underdog.levers.learner import changed, inside, learns, unfitted
 from underdog.routing import OutcomeTable
 from underdog.routing.experience import LEAST, Experience
 from underdog.routing.planner import Aim
+from underdog.routing.policy import policy_of
 
 A, B, C = Model("fake/a"), Model("fake/b"), Model("fake/c")
 
@@ -40,7 +41,7 @@ def test_each_subject_goes_to_the_cheap_one_that_knows_it() -> None:
     lever = Route((A, B, C)).fit_on(seen(replace(specialists(400), categories=None)))
     assert lever.members == (A, B, C) and not learns(lever) and lever.router is not None
     texts = [SUBJECTS[name].format(a=3, b=4) for name in ("sums", "verse")]
-    assert lever.router.policy.choose(texts).tolist() == [0, 1]
+    assert policy_of(lever.router).choose(texts).tolist() == [0, 1]
 
 
 def test_where_the_question_tells_nothing_no_route_is_made() -> None:

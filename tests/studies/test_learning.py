@@ -7,7 +7,9 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
+from tests.routing.worlds import specialists
 
 from underdog.answerer import Answer, Failure, Model, Request
 from underdog.budget import Purse
@@ -20,6 +22,9 @@ from underdog.levers.learner import unfitted
 from underdog.plan import load_plan
 from underdog.reading import Reading
 from underdog.retrieval.index import index_of
+from underdog.routing.policy import Policy
+from underdog.routing.routers import Ridge
+from underdog.routing.seen import Seen
 from underdog.scorers import Exact
 from underdog.store.sinks import MemoryBank
 from underdog.studies.crossfit import lessons
@@ -317,3 +322,15 @@ def foreseen(spec: Spec) -> int:
     driver = Driver(market(), MemoryBank())
     work = Work(spec.levers, spec.task.split("tune")[:10])
     return forecast(spec.task, [work], driver, lambda fingerprint: None).tokens
+
+
+def test_a_router_over_a_models_vectors_is_foreseen_without_embedding_anything(tmp_path: Any) -> None:
+    """All of its members may be asked, one is at least."""
+    table = specialists(300).only(["counter", "poet"])
+    fitted = Ridge(1.0).fit(Seen.of(table, np.ones((300, 2), np.float32)))
+    policy = Policy(table.answerers, fitted, 1.0, None, "hf/e")
+    spec = spec_of(tmp_path, {}, subjects(500))
+    lever = Route((spec.read("small"), spec.read("large")), policy.stored)
+    work = Work({"routed": lever}, spec.task.split("tune")[:10])
+    found = forecast(spec.task, [work], Driver(market(), MemoryBank()), lambda fingerprint: None)
+    assert (found.least_calls, found.most_calls) == (10, 20)

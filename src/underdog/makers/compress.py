@@ -9,21 +9,21 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
 from underdog.answerer import Model, digest
 from underdog.drive import Driver
 from underdog.engines import Engine
+from underdog.engines.hf_checkpoint import Checkpoint
 from underdog.makers.checkpoint import behind, weight_bytes
+from underdog.makers.ground import Ground
 from underdog.makers.made import Made
 from underdog.makers.probe import probe
-from underdog.makers.prune import Prune
-from underdog.makers.quantize import Quantize
 from underdog.makers.rescore import Rescore, rescore
 from underdog.task import Task
 from underdog.trial import Spend
@@ -31,19 +31,32 @@ from underdog.trial import Spend
 _WEAK_PROBE = 0.5  # a model that does worse than this on the probe has little left to lose there
 
 
+class Method(Protocol):
+    """A frozen dataclass that writes a smaller or sparser checkpoint."""
+
+    @property
+    def learns(self) -> bool:
+        """Whether it reads examples."""
+        ...
+
+    def write(self, source: Checkpoint, folder: Path, task: Task) -> None:
+        """Write the new checkpoint; of the task, only fit may be read."""
+        ...
+
+
 @dataclass(frozen=True)
 class Compress:
     """One artefact: how it is made and on what it is judged.
 
     Attributes:
-        method: Quantize or Prune.
+        method: `quantize.Quantize` or `prune.Prune`.
         task: pruning reads its fit split; `split` is what both models are then scored on.
         probe: the algorithmic check; for a small model that was never taught `makers/probe.py`'s questions,
             a task of the same kind that it knows.
         margin: the loss that would still be called no worse.
     """
 
-    method: Quantize | Prune
+    method: Method
     task: Task
     probe: Task = field(default_factory=probe)
     split: str = "tune"
@@ -62,10 +75,7 @@ class Compress:
         """
         source, target = behind(bind, model), folder / "model"
         began = time.perf_counter()
-        if isinstance(self.method, Prune):
-            self.method.make(source, target, self.task.split("fit"), self.task.written)
-        else:
-            self.method.make(source, target)
+        self.method.write(source, target, self.task)
         seconds = time.perf_counter() - began
         made = Model(f"hf/{os.path.relpath(target, base)}", dtype=model.dtype)
         judged = self.task.split(self.split)
@@ -75,7 +85,7 @@ class Compress:
         record = Made(
             made,
             model,
-            {"maker": type(self.method).__name__.lower(), **asdict(self.method)},
+            {"maker": type(self.method).__name__.lower(), **vars(self.method)},
             data=self._data(),
             seed=getattr(self.method, "seed", 0),
             spend=Spend(seconds=seconds),
@@ -91,11 +101,22 @@ class Compress:
         return record
 
     def _data(self) -> dict[str, Any]:
-        """What the method learned from: quantisation reads nothing."""
-        if isinstance(self.method, Quantize):
+        """What the method learned from."""
+        if not self.method.learns:
             return {"n": 0}
         learned = self.task.split("fit")
         return {"n": len(learned), "digest": digest([[one.id, one.messages, one.target] for one in learned])}
+
+
+async def compressed(method: Method, ground: Ground) -> Made:
+    """A compressed model on a maker's ground, scored on tune; every call is in the ground's bank.
+
+    Raises:
+        ConfigError, StudyError: as `Compress.make`.
+    """
+    compress = Compress(method, ground.task)
+    async with Driver(ground.bind, ground.sink, purse=ground.purse, tools=ground.tools) as driver:
+        return await compress.make(ground.model, ground.folder, driver, ground.bind, ground.base)
 
 
 def reported(found: Rescore) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from huggingface_hub import constants
 from transformers import PrinterCallback, TrainerCallback, set_seed
 
 from underdog.makers.choosing import Look, spent_patience
@@ -220,9 +221,10 @@ def _same_dice() -> Iterator[None]:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Without the trainers' advice to developers; what concerns the user is in the record."""
+    """Without the trainers' advice to developers, and without TRL telling its makers that it was used."""
     loggers = [logging.getLogger(name) for name in ("transformers", "trl", "accelerate", "peft")]
     levels = [logger.level for logger in loggers]
+    told, constants.HF_HUB_DISABLE_TELEMETRY = constants.HF_HUB_DISABLE_TELEMETRY, True
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         warnings.filterwarnings("ignore", message="You are using 'rollout_func'", category=UserWarning)
@@ -231,5 +233,6 @@ def _quietly() -> Iterator[None]:
         try:
             yield
         finally:
+            constants.HF_HUB_DISABLE_TELEMETRY = told
             for logger, level in zip(loggers, levels, strict=True):
                 logger.setLevel(level)

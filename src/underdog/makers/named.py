@@ -15,6 +15,8 @@ from underdog.makers.ground import Ground
 from underdog.makers.grpo import Grpo
 from underdog.makers.lora import Distil, Lora
 from underdog.makers.made import Made
+from underdog.makers.prune import Prune
+from underdog.makers.quantize import Quantize
 
 
 class Maker(Protocol):
@@ -34,7 +36,9 @@ class Maker(Protocol):
         ...
 
 
-MAKERS: Mapping[str, type[Any]] = MappingProxyType({"lora": Lora, "distil": Distil, "dpo": Dpo, "grpo": Grpo})
+MAKERS: Mapping[str, type[Any]] = MappingProxyType(
+    {"lora": Lora, "distil": Distil, "dpo": Dpo, "grpo": Grpo, "quantize": Quantize, "prune": Prune}
+)
 
 
 def maker_from(body: Mapping[str, Any], where: str) -> Maker:

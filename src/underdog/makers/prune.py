@@ -17,9 +17,12 @@ from typing import Any, Literal
 
 from underdog.engines.hf_checkpoint import Checkpoint, need
 from underdog.errors import StudyError
-from underdog.example import Example
 from underdog.makers.checkpoint import opened
+from underdog.makers.compress import compressed
+from underdog.makers.ground import Ground
+from underdog.makers.made import Made
 from underdog.makers.rows import Row, batches, padded, rows
+from underdog.task import Task
 
 _BLOCK = re.compile(r"^(.*?\.\d+)\.")
 
@@ -62,27 +65,39 @@ class Prune:
         amount = "2:4" if self.pattern == "2:4" else f"{100 * self.share:g} %"
         return f"{self.by} {amount}" + (f", recovered for {self.recover} steps" if self.recover else "")
 
-    def make(
-        self,
-        source: Checkpoint,
-        folder: Path,
-        examples: Sequence[Example],
-        written: Callable[[Example], str | None],
-    ) -> None:
-        """Write the pruned checkpoint; `examples` are the fit split, `written` gives their gold answers.
+    @property
+    def learns(self) -> bool:
+        """Wanda and the training afterwards read the fit examples; ranking by magnitude reads nothing."""
+        return self.by == "wanda" or self.recover > 0
+
+    def asks(self) -> None:
+        """It asks no model for anything to learn from."""
+
+    async def make(self, ground: Ground) -> Made:
+        """The pruned model, scored on tune and on the algorithmic probe.
+
+        Raises:
+            ConfigError: the model has no weights at hand, or the folder is taken.
+            StudyError: no fit example has a gold answer.
+        """
+        return await compressed(self, ground)
+
+    def write(self, source: Checkpoint, folder: Path, task: Task) -> None:
+        """Write the pruned checkpoint; of the task, only fit is read.
 
         Raises:
             ConfigError: the source cannot be read, or the folder is taken.
-            StudyError: no example has a gold answer.
+            StudyError: no fit example has a gold answer.
         """
         whole = opened(source)
         kept = whole.model.dtype
         model = whole.model.float()
-        learned = rows(examples, written, whole.tokenizer, self.length)
-        pad = whole.tokenizer.pad_token_id or 0
+        learned: list[Row] = []
+        if self.learns:
+            learned = rows(task.split("fit"), task.written, whole.tokenizer, self.length)
         prune(model, self, learned[: self.calibration])
         if self.recover:
-            recover(model, self, learned, pad)
+            recover(model, self, learned, whole.tokenizer.pad_token_id or 0)
         whole.model.to(kept)
         whole.write(folder)
 

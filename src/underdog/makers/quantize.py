@@ -12,6 +12,10 @@ from pathlib import Path
 from underdog.engines.hf_checkpoint import Checkpoint
 from underdog.errors import StudyError
 from underdog.makers.checkpoint import opened
+from underdog.makers.compress import compressed
+from underdog.makers.ground import Ground
+from underdog.makers.made import Made
+from underdog.task import Task
 
 
 @dataclass(frozen=True)
@@ -38,12 +42,28 @@ class Quantize:
         return f"int{self.bits}" + (f" in groups of {self.shared}" if self.shared else "")
 
     @property
+    def learns(self) -> bool:
+        """Nothing is learned from examples."""
+        return False
+
+    @property
     def shared(self) -> int:
         """Weights that share a scale; 0 is the whole row."""
         return (32 if self.bits == 4 else 0) if self.group is None else self.group
 
-    def make(self, source: Checkpoint, folder: Path) -> None:
-        """Write the quantised checkpoint.
+    def asks(self) -> None:
+        """It asks no model for anything to learn from."""
+
+    async def make(self, ground: Ground) -> Made:
+        """The quantised model, scored on tune and on the algorithmic probe.
+
+        Raises:
+            ConfigError: the model has no weights at hand, or the folder is taken.
+        """
+        return await compressed(self, ground)
+
+    def write(self, source: Checkpoint, folder: Path, task: Task) -> None:
+        """Write the quantised checkpoint; nothing of the task is read.
 
         Raises:
             ConfigError: the source cannot be read, or the folder is taken.

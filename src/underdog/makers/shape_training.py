@@ -19,6 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from transformers import AutoTokenizer, GenerationConfig, Qwen3Config, Qwen3ForCausalLM
 
+from underdog.engines.hf_checkpoint import loading
 from underdog.errors import StudyError
 from underdog.makers.shape import Shape
 from underdog.tiny import corpus, path
@@ -171,7 +172,8 @@ def seconds_per_token(folders: Sequence[Path], tokens: int = 32, rounds: int = 9
 
     The checkpoints take turns, so that a busy machine slows all of them alike.
     """
-    models = [Qwen3ForCausalLM.from_pretrained(folder, dtype=torch.float32).eval() for folder in folders]
+    with loading():
+        models = [Qwen3ForCausalLM.from_pretrained(folder, dtype=torch.float32).eval() for folder in folders]
     found: list[list[float]] = [[] for _ in models]
     prompt = torch.arange(5, 37)[None]
     for _ in range(rounds):

@@ -103,7 +103,7 @@ class Rewarded:
         rows = [
             Row(
                 self._prompts[index],
-                replace(self.requests[index].sampling, temperature=self.settings.temperature),
+                replace(self.requests[index].sampling, temperature=self.settings.temperature, top_p=1.0),
                 self.requests[index].sampling.max_tokens,
                 self._dice(trainer.state.global_step, place),
             )

@@ -73,6 +73,8 @@ def _sections(made: Record, folder: Path) -> Iterator[Section]:
 
 def _data(made: Record) -> list[tuple[str, str]]:
     data, evidence = made["data"], made["evidence"]
+    if "probe" in evidence:
+        return _compressed(data, evidence)
     held = evidence["held_out"]
     return [
         ("data", f"learned from {count(data['n'])}, {count(data['held_out'])} held out, all of fit"),
@@ -82,6 +84,16 @@ def _data(made: Record) -> list[tuple[str, str]]:
             f"{percent(held['kept']['score'])} of the held-out examples, {percent(held['before']['score'])} "
             "before. They picked it, so they flatter it.",
         ),
+    ]
+
+
+def _compressed(data: Record, evidence: Record) -> list[tuple[str, str]]:
+    before, after = evidence["bytes"]["before"], evidence["bytes"]["after"]
+    size = f"{after / 1000:,.0f} kB of weights" + (f", {after / before:.0%} of before" if before else "")
+    return [
+        ("data", f"read {count(data['n'])} examples of fit"),
+        ("size", size),
+        ("probe", evidence["probe"]["said"]),
     ]
 
 
@@ -160,6 +172,11 @@ def _spent(made: Record) -> list[tuple[str, str]]:
 def _next(made: Record, folder: Path) -> list[tuple[str, str]]:
     adapter = made["model"].get("adapter")
     setting = made["model"]["name"]
+    local = folder / setting.removeprefix("hf/")
+    if (
+        setting.startswith("hf/") and local.exists()
+    ):  # a checkpoint of its own, named from its record's folder
+        setting = f"hf/{local}"
     if adapter:
         setting = f"{{model: {made['parent']['name']}, adapter: {folder / adapter}}}"
     return [("files", f"{folder}/ holds the model and {FILE}"), ("next", f"under models: tuned: {setting}")]
