@@ -65,3 +65,18 @@ def test_a_record_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "runs" / "lora" / "made.json").write_text("{")
     with pytest.raises(StudyError, match="must be JSON as a maker wrote it"):
         upfront({"tuned": tuned}, tmp_path, 1000)
+
+
+def test_with_few_examples_a_made_model_does_not_race_on_what_it_learned_from(
+    tmp_path: Path, settings: Settings, shop: Shop
+) -> None:
+    """Other studies of this size race on fit and tune in folds; made models have seen fit."""
+    tuned = made(tmp_path, Model("fake/small", adapter="runs/lora/adapter"))
+    shop.engines[tuned.name] = shop.engines["fake/small"]
+    models = {"small": "fake/small", "large": "fake/large"}
+    more = models | {"tuned": {"model": tuned.name, "adapter": tuned.adapter}}
+    folds = {
+        name: found(sums_spec(tmp_path, name=name, models=these, levers={}), settings).folds
+        for name, these in (("plain", models), ("made", more))
+    }
+    assert folds == {"plain": 5, "made": 0}

@@ -61,12 +61,12 @@ class Lessons:
         ]
 
 
-def lessons(task: Task) -> Lessons:
-    """How this task's fit and tune are used."""
+def lessons(task: Task, taught: bool = False) -> Lessons:
+    """How this task's fit and tune are used; always apart where a model was `taught` on fit beforehand."""
     fit, tune = task.split("fit"), task.split("tune")
     pool = (*fit, *tune)
     groups = sorted({example.group for example in pool}, key=_place)
-    if len(task.examples) >= FEW or not fit or len(groups) < FOLDS:
+    if taught or len(task.examples) >= FEW or not fit or len(groups) < FOLDS:
         return Lessons(fit, tune)
     return Lessons(pool, pool, {group: place % FOLDS for place, group in enumerate(groups)})
 

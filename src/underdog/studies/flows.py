@@ -60,7 +60,7 @@ class Split:
 
     def __init__(self, spec: Spec, bench: Bench, ground: Ground) -> None:
         self.spec, self.bench, self.ground = spec, bench, ground
-        self.lessons = lessons(spec.task)
+        self.lessons = lessons(spec.task, taught=bool(bench.upfront.parts or spec.makings))
         self.certify, self.test = spec.task.split("certify"), spec.task.split("test")
         if not self.test or not self.lessons.race:
             raise StudyError(

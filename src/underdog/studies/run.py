@@ -20,6 +20,7 @@ from underdog.answerer import Model, digest
 from underdog.budget import Purse
 from underdog.drive import Driver
 from underdog.engines.binding import Binder
+from underdog.makers.ground import Ground as MakersGround
 from underdog.plan import Plan, dump, request_schema
 from underdog.proof import Proof, prove
 from underdog.store import DEFAULT_PATH, Bank, Store
@@ -30,6 +31,7 @@ from underdog.studies.findings import Findings, plain
 from underdog.studies.flows import Foresee, Ground, Split, Whole
 from underdog.studies.folder import write_examples
 from underdog.studies.forecast import Forecast, forecast
+from underdog.studies.makings import Noting, Workshop, standing_in, with_models
 from underdog.studies.measure import Bench, Progress
 from underdog.studies.rounds import Advised
 from underdog.studies.spec import Spec, spec_from
@@ -105,7 +107,8 @@ async def run(spec: Spec, settings: Settings) -> Result | None:
     """
     proof = prove(spec.task)
     proof.insist()
-    bind = settings.bind or Binder(base=spec.base, declared=spec.declared)
+    plainly = settings.bind or Binder(base=spec.base, declared=spec.declared)
+    bind = standing_in(plainly, spec.makings, spec.models)
     with Store(settings.store) as store:
         store.start_run(spec.name, {"digest": spec.digest, "version": __version__})
         bank = Bank(store, spec.name)
@@ -139,12 +142,42 @@ async def run(spec: Spec, settings: Settings) -> Result | None:
             if spec.task.reference is not None:
                 spec = await referred(spec, bench)
                 bench.task = spec.task
+            if spec.makings:
+                spec = await _with_made_models(spec, settings, bench, (bank, purse, acts))
             diagnosed = await opened(spec, bench) if opens else None
             if diagnosed is not None:
                 ground = replace(ground, advice=diagnosed.diagnosis.order)
             result = await _finish(_flow(spec, bench, ground), driver, proof, expected, diagnosed)
         store.finish_run(spec.name)
         return result if settings.folder is None else _written(result, settings.folder, store, spec)
+
+
+async def _with_made_models(
+    spec: Spec, settings: Settings, bench: Bench, where: tuple[Bank, Purse, Acts]
+) -> Spec:
+    """The study with the models that it makes itself, made."""
+    bank, purse, acts = where
+    folder = settings.folder or Path(".underdog") / "made" / spec.name
+    ground = MakersGround(
+        task=spec.task,
+        small=spec.read("small"),
+        large=spec.read("large"),
+        bind=settings.bind or Binder(base=spec.base, declared=spec.declared),
+        sink=bank,
+        folder=folder,
+        base=spec.base,
+        seed=spec.seed,
+        purse=purse,
+        tools=acts,
+        watch=Noting(bench.progress.note),
+    )
+    shop, models, made = Workshop(ground, folder), dict(spec.models), dict[Model, Model]()
+    for name, making in spec.makings.items():
+        record = await shop.made(name, making, models[making.parent])
+        made[models[name]] = record.model
+        models[name] = record.model
+    bench.upfront = upfront(models, spec.base, spec.requests)
+    return replace(spec, models=models, levers=with_models(spec.levers, made))
 
 
 def _forecaster(spec: Spec, driver: Driver, store: Store) -> Foresee:

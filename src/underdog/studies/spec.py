@@ -25,6 +25,7 @@ from underdog.plan import dump, load
 from underdog.reading import Reading
 from underdog.retrieval.collection import collected
 from underdog.studies.limits import Limits
+from underdog.studies.makings import Making, insist_on_fit, makings_from, unmade
 from underdog.studies.upfront import REQUESTS
 from underdog.studies.usual import Offers, usual_levers
 from underdog.studies.variants import variants
@@ -45,6 +46,7 @@ KEYS = (
     "documents",
     "checker",
     "requests",
+    "makers",
 )
 # Settings of a model in a study file that are no part of which model it is.
 _DECLARED = ("where", "columns", "recorded_prompts_stand", "cost")
@@ -57,7 +59,8 @@ class Spec:
     """One study, ready to run. `levers` are as asked for: not yet fitted.
 
     `named` says whether the study names them; without names the usual ones are tried, round after round, with
-    what the study `offers`. `requests` is how many a made model serves: each bears its part of the making.
+    what the study `offers`. `makings` are models that the study makes itself; `requests` is how many a made
+    model serves, each of which bears its part of the making.
     """
 
     name: str
@@ -76,6 +79,7 @@ class Spec:
     named: bool = True
     offers: Offers = field(default_factory=Offers)
     requests: int = REQUESTS
+    makings: Mapping[str, Making] = field(default_factory=dict)
 
     def read(self, name: str, lenient: bool = False) -> Read:
         """A model of the study, read as the task says."""
@@ -90,6 +94,8 @@ class Spec:
     def digest(self) -> str:
         """Content hash of what is measured: models, levers, margin, and the task's examples."""
         more = {"limits": msgspec.to_builtins(self.limits)} if self.limits.any else {}
+        if self.makings:
+            more["makers"] = {name: one.recipe for name, one in self.makings.items()}
         if self.requests != REQUESTS:
             more["requests"] = self.requests
         return digest(
@@ -139,6 +145,9 @@ def spec_from(body: Mapping[str, Any], base: Path, where: str = "study") -> Spec
             raise StudyError(f"{where}: unknown key {key!r} (known: {', '.join(KEYS)}){hint}")
     task = _task(body.get("task"), base, where)
     models, declared = _models(body.get("models"), where)
+    makings = makings_from(body.get("makers") or {}, models, where)
+    insist_on_fit(task, makings, where)
+    models |= unmade(makings, models)
     names: dict[str, Answerer] = {name: read(model, task.reading) for name, model in models.items()}
     offers = _offers(body, task, base, where)
     return Spec(
@@ -158,6 +167,7 @@ def spec_from(body: Mapping[str, Any], base: Path, where: str = "study") -> Spec
         named=_named(body),
         offers=offers,
         requests=_count(body, "requests", REQUESTS, where),
+        makings=makings,
     )
 
 
