@@ -49,7 +49,7 @@ PACE: Mapping[str, Any] = {"steps": 96, "checks": 4, "tries": 1}
 SHOWS: Mapping[str, tuple[Show, ...]] = {
     "lora": (Show("tools", Lora(**PACE)), Show("intents", Lora(**{**PACE, "checks": 8, "tries": 4}))),
     "dpo": (Show("tools", Dpo(**{**PACE, "steps": 64}, teacher="small"), "tools"),),
-    "grpo": (Show("countdown", Grpo(steps=48, checks=4)),),
+    "grpo": (Show("countdown", Grpo(steps=48, checks=4)), Show("tools", Grpo(steps=48, checks=4))),
 }
 
 

@@ -233,12 +233,12 @@ def report(
     """Print the report of a finished run again."""
     with edge():
         from underdog.report.page import page
-        from underdog.report.saved import read_findings, saved_text
+        from underdog.report.saved import FINDINGS
         from underdog.report.text import show
 
-        findings = read_findings(run)
+        findings = FINDINGS.read(run)
         if json:
-            print(saved_text(run), end="")
+            print(FINDINGS.text(run), end="")
         else:
             show(findings, run, page())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from underdog.report.saved import read_findings
+from underdog.report.saved import FINDINGS
 from underdog.studies.compare import Compared, Saved, compare
 from underdog.studies.folder import has_examples, read_examples, read_trials
 
@@ -24,5 +24,5 @@ def saved(run: Path) -> Saved:
     Raises:
         StudyError: a file is missing or not what a study writes.
     """
-    findings, trials = read_findings(run), read_trials(run)
+    findings, trials = FINDINGS.read(run), read_trials(run)
     return Saved(str(run), findings, read_examples(run) if has_examples(run) else None, trials)

@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from underdog.budget import Budget
-from underdog.report.diagnosis import read_diagnosis, saved_text, show, summary
+from underdog.report.diagnosis import show, summary
 from underdog.report.page import page
+from underdog.report.saved import DIAGNOSIS
 from underdog.store import DEFAULT_PATH
 from underdog.studies.diagnosis.alone import diagnosed_alone
 from underdog.studies.diagnosis.stages import Effort
@@ -39,9 +40,9 @@ def conduct(asked: Asked, examples: int | None) -> int:
     )
     if carried_out(diagnosed_alone(spec, settings, effort), watch, asked.fresh) is None:
         return 0 if asked.dry_run else 1
-    found = read_diagnosis(folder)
+    found = DIAGNOSIS.read(folder)
     if asked.json:
-        print(saved_text(folder), end="")
+        print(DIAGNOSIS.text(folder), end="")
     elif asked.quiet:
         print(summary(found))
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from underdog.report.saved import read_findings
+from underdog.report.saved import FINDINGS
 from underdog.store import DEFAULT_PATH, Store
 from underdog.studies.folder import has_examples, read_examples, read_trials
 from underdog.studies.trail import Trail, trail
@@ -20,7 +20,7 @@ def explain_item(run: Path, item: str, store: Path | None = None) -> Trail:
         StudyError: the run's files are missing or not what a study writes; no example is meant, or several.
         StoreError: there is a store and it cannot be read.
     """
-    findings, trials = read_findings(run), read_trials(run)
+    findings, trials = FINDINGS.read(run), read_trials(run)
     examples = read_examples(run) if has_examples(run) else ()
     place = store or DEFAULT_PATH
     if not place.is_file():

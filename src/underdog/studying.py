@@ -26,7 +26,7 @@ from underdog.report.figures import dollars
 from underdog.report.live import Lines, LiveTable, Watch
 from underdog.report.opening import opening
 from underdog.report.page import page
-from underdog.report.saved import read_findings, saved_text
+from underdog.report.saved import FINDINGS
 from underdog.report.text import show, verdict_of
 from underdog.store import DEFAULT_PATH
 from underdog.studies.diagnosis.record import advice_in
@@ -205,9 +205,9 @@ def _on_ctrl_c(handler: Callable[..., object]) -> Iterator[None]:
 
 def _print_report(asked: Asked, folder: Path) -> None:
     """What the run's folder says, the same as `underdog report` prints later."""
-    findings = read_findings(folder)
+    findings = FINDINGS.read(folder)
     if asked.json:
-        print(saved_text(folder), end="")
+        print(FINDINGS.text(folder), end="")
     elif asked.quiet:
         print(verdict_of(findings).sentence)
     else:

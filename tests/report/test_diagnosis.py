@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from underdog.errors import StudyError
-from underdog.report.diagnosis import claim, read_diagnosis, saved_text, show, summary
+from underdog.report.diagnosis import claim, show, summary
 from underdog.report.page import page
+from underdog.report.saved import DIAGNOSIS
 from underdog.statistics import Interval
 from underdog.studies.diagnosis.findings import Advice, Diagnosis, Finding, Kind, Ruling
 from underdog.studies.diagnosis.record import FILE, Diagnosed
@@ -67,7 +68,7 @@ def run(tmp_path: Path) -> Path:
 def told(run: Path) -> str:
     """The page, on one line."""
     out = io.StringIO()
-    show(read_diagnosis(run), run, page(file=out))
+    show(DIAGNOSIS.read(run), run, page(file=out))
     return " ".join(out.getvalue().split())
 
 
@@ -98,13 +99,13 @@ def test_what_is_missing_is_grouped_by_reason_and_what_it_took_is_told(run: Path
 
 
 def test_the_summary_says_what_holds_and_what_to_try_first(run: Path) -> None:
-    assert summary(read_diagnosis(run)).splitlines() == [
+    assert summary(DIAGNOSIS.read(run)).splitlines() == [
         "small loses to form.",
         "small: Draws help.",
         "First to try: read.",
     ]
     diagnosed(diagnosis=Diagnosis((), ())).write(run)
-    assert summary(read_diagnosis(run)).splitlines() == [
+    assert summary(DIAGNOSIS.read(run)).splitlines() == [
         "Nothing that was looked for could be shown to hold.",
         "No lever is worth trying.",
     ]
@@ -119,8 +120,8 @@ def test_a_claim_names_its_model_once() -> None:
 
 
 def test_the_file_is_read_by_folder_or_by_name_and_is_what_was_written(run: Path) -> None:
-    assert read_diagnosis(run) == read_diagnosis(run / FILE) == json.loads(saved_text(run))
-    signal = read_diagnosis(run)["diagnosis"]["findings"][1]["signals"][0]
+    assert DIAGNOSIS.read(run) == DIAGNOSIS.read(run / FILE) == json.loads(DIAGNOSIS.text(run))
+    signal = DIAGNOSIS.read(run)["diagnosis"]["findings"][1]["signals"][0]
     assert signal["interval"]["low"] == 0.3 and signal["examples"] == []
 
 
@@ -128,7 +129,7 @@ def test_the_file_is_read_by_folder_or_by_name_and_is_what_was_written(run: Path
     ("text", "sentence"),
     [
         (None, "no diagnosis here; `underdog diagnose STUDY` writes it"),
-        ("{", "a diagnosis must be JSON"),
+        ("{", "the diagnosis must be JSON"),
         ('{"format": 0}', "must have format 1; got 0"),
         ("[]", "must have format 1; got 'list'"),
     ],
@@ -139,4 +140,4 @@ def test_a_folder_without_a_diagnosis_that_can_be_read_is_told_in_a_sentence(
     if text is not None:
         (tmp_path / FILE).write_text(text)
     with pytest.raises(StudyError, match=sentence):
-        read_diagnosis(tmp_path)
+        DIAGNOSIS.read(tmp_path)

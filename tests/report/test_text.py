@@ -8,7 +8,7 @@ import re
 import pytest
 from tests.report.tickets import CAUTION
 
-from underdog.report.saved import read_findings
+from underdog.report.saved import FINDINGS
 from underdog.report.text import show, verdict_of
 from underdog.studies.findings import plain
 
@@ -32,7 +32,7 @@ def refusal(**changes):
 
 def test_a_report_read_back_from_its_folder_is_the_report_of_the_finished_study(result, told):
     live = told(plain(result.findings), result.folder)
-    assert told(read_findings(result.folder), result.folder) == live
+    assert told(FINDINGS.read(result.folder), result.folder) == live
 
 
 def test_no_line_is_longer_than_100_columns(findings, told):

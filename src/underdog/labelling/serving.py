@@ -21,7 +21,7 @@ from underdog.labelling.book import Book, Labels, read_labels
 from underdog.labelling.pairs import Contest, contest
 from underdog.labelling.showing import headline, plan, sentence
 from underdog.labelling.standing import Standing, standing
-from underdog.report.saved import read_findings
+from underdog.report.saved import FINDINGS
 from underdog.studies.folder import read_examples, read_trials
 
 HOST = "127.0.0.1"
@@ -33,7 +33,7 @@ def open_contest(run: Path, arm: str | None = None) -> Contest:
     Raises:
         StudyError: the run's files are missing or not what a study writes, or there is no such arm.
     """
-    return contest(read_findings(run), read_examples(run), read_trials(run), arm)
+    return contest(FINDINGS.read(run), read_examples(run), read_trials(run), arm)
 
 
 def where_it_stands(run: Path, arm: str | None = None) -> tuple[Contest, Standing, Labels]:

@@ -1,4 +1,4 @@
-"""A diagnosis as terminal pages, out of its record as plain data (`diagnosis.json`); also reads that file.
+"""A diagnosis as terminal pages, out of its record as plain data (`diagnosis.json`).
 
 Findings in words with their evidence, the levers in the order to try them, and what could not be looked at.
 Chooses an order and words around the sentences; computes nothing.
@@ -6,16 +6,14 @@ Chooses an order and words around the sentences; computes nothing.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from underdog.errors import StudyError
 from underdog.report.figures import count, dollars, model_title
 from underdog.report.page import notes, put, title
 from underdog.studies.diagnosis.findings import Ruling
-from underdog.studies.diagnosis.record import FILE, FORMAT
+from underdog.studies.diagnosis.record import FILE
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -29,33 +27,6 @@ _PLACE = 4
 _NOTHING = "Nothing that was looked for could be shown to hold."
 _NO_LEVER = "No lever is worth trying."
 _STYLES = {Ruling.HOLDS: "bold", Ruling.CANNOT_TELL: "yellow"}
-
-
-def read_diagnosis(run: Path) -> dict[str, Any]:
-    """The mapping in `diagnosis.json` of a run's folder, or in the file itself.
-
-    Raises:
-        StudyError: there is none, it is not JSON, or another version of underdog wrote it.
-    """
-    path = _path(run)
-    try:
-        record = json.loads(saved_text(run))
-    except (FileNotFoundError, NotADirectoryError):
-        raise StudyError(f"{path}: no diagnosis here; `underdog diagnose STUDY` writes it") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise StudyError(
-            f"{path}: a diagnosis must be JSON; {error}: run `underdog diagnose` again"
-        ) from None
-    came = record.get("format") if isinstance(record, dict) else type(record).__name__
-    if came != FORMAT:
-        raise StudyError(f"{path}: a diagnosis must have format {FORMAT}; got {came!r}: diagnose again")
-    assert isinstance(record, dict)
-    return record
-
-
-def saved_text(run: Path) -> str:
-    """The JSON text itself."""
-    return _path(run).read_text(encoding="utf-8")
 
 
 def show(record: Record, folder: Path, console: Console) -> None:
@@ -172,7 +143,3 @@ def _facts(record: Record, folder: Path) -> list[tuple[str, str]]:
         ("calls", f"{sent} sent, {banked} found in the bank; spent {spent}"),
         ("files", f"{folder}/ holds {FILE}"),
     ]
-
-
-def _path(run: Path) -> Path:
-    return run / FILE if run.is_dir() else run

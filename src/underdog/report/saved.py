@@ -1,39 +1,68 @@
-"""The findings of a finished run as they lie in its folder. Reads, and shows nothing."""
+"""What a study and a diagnosis leave in a run's folder, read back as plain data. Reads, and shows nothing."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from underdog.errors import StudyError
-from underdog.studies.findings import FORMAT
+from underdog.studies import findings
+from underdog.studies.diagnosis import record
 
 
-def read_findings(run: Path) -> dict[str, Any]:
-    """The mapping in `findings.json` of a run's folder, or in the file itself.
+@dataclass(frozen=True)
+class Saved:
+    """One JSON file of a run's folder: `what` it holds, which verb `writes` it, and what to do `again`."""
 
-    Raises:
-        StudyError: there is none, it is not JSON, or another version of underdog wrote it.
-    """
-    path = _path(run)
-    try:
-        findings = json.loads(saved_text(run))
-    except (FileNotFoundError, NotADirectoryError):
-        raise StudyError(f"{path}: no findings here; `underdog study` writes them when it ends") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise StudyError(f"{path}: findings must be JSON; {error}: run the study again") from None
-    came = findings.get("format") if isinstance(findings, dict) else type(findings).__name__
-    if came != FORMAT:
-        raise StudyError(f"{path}: findings must have format {FORMAT}; got {came!r}: use a matching underdog")
-    assert isinstance(findings, dict)
-    return findings
+    file: str
+    format: int
+    what: str
+    writes: str
+    again: str
+
+    def read(self, run: Path) -> dict[str, Any]:
+        """The mapping in the file, given the run's folder or the file itself.
+
+        Raises:
+            StudyError: there is none, it is not JSON, or another version of underdog wrote it.
+        """
+        path = self._path(run)
+        try:
+            held = json.loads(self.text(run))
+        except (FileNotFoundError, NotADirectoryError):
+            raise StudyError(f"{path}: no {self.what} here; {self.writes}") from None
+        except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+            raise StudyError(f"{path}: the {self.what} must be JSON; {error}: {self.again}") from None
+        came = held.get("format") if isinstance(held, dict) else type(held).__name__
+        if came != self.format:
+            raise StudyError(
+                f"{path}: the {self.what} must have format {self.format}; got {came!r}: use a matching "
+                f"underdog, or {self.again}"
+            )
+        assert isinstance(held, dict)
+        return held
+
+    def text(self, run: Path) -> str:
+        """The JSON text itself."""
+        return self._path(run).read_text(encoding="utf-8")
+
+    def _path(self, run: Path) -> Path:
+        return run / self.file if run.is_dir() else run
 
 
-def saved_text(run: Path) -> str:
-    """The JSON text itself."""
-    return _path(run).read_text(encoding="utf-8")
-
-
-def _path(run: Path) -> Path:
-    return run / "findings.json" if run.is_dir() else run
+FINDINGS = Saved(
+    "findings.json",
+    findings.FORMAT,
+    "findings",
+    "`underdog study` writes them when it ends",
+    "run the study again",
+)
+DIAGNOSIS = Saved(
+    record.FILE,
+    record.FORMAT,
+    "diagnosis",
+    "`underdog diagnose STUDY` writes it",
+    "run `underdog diagnose` again",
+)
