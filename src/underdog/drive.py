@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 import time
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from contextlib import AsyncExitStack, aclosing
@@ -26,6 +27,8 @@ from underdog.errors import AskFailed, ContractError
 from underdog.lane import Lane, Settled
 from underdog.terms import Retry, Sink, Tally, Terms
 from underdog.trial import Call, Spend
+
+_CORES = min(4, os.cpu_count() or 1)
 
 Bind: TypeAlias = Callable[[Model], Engine]
 
@@ -55,7 +58,8 @@ class Driver:
         bind: finds the engine behind a Model; called once a model.
         sink: where calls are found and recorded.
         purse: the budget, with what earlier processes of the run have spent.
-        tools: functions behind Tools by name; plain functions run in a thread.
+        tools: functions behind Tools by name; plain functions run in a thread. One that says `at_once` is
+            performed so many times at once, others once a core.
         retry: how failed calls are asked again.
         timeout: seconds that one call or act may take (in a stream: that it may be silent).
         fresh: ask again even what the bank holds.
@@ -76,6 +80,7 @@ class Driver:
         self._terms = Terms(sink, purse or Purse(Budget()), retry or Retry(), timeout, fresh)
         self._lanes: dict[Model, Lane] = {}
         self._acting: dict[str, asyncio.Task[Trail]] = {}
+        self._gates: dict[str, asyncio.Semaphore] = {}
         self._orders = count()
 
     @property
@@ -186,14 +191,22 @@ class Driver:
         return await asyncio.shield(task)
 
     async def _act(self, key: str, fingerprint: str, function: Callable[..., Any], act: Act) -> Trail:
-        began, clock = time.time(), time.perf_counter()
-        value, result = await self._effect(function, act)
-        spend = Spend(seconds=time.perf_counter() - clock)
+        async with self._gate(act.tool.name, function):  # waiting for its turn is no part of what it took
+            began, clock = time.time(), time.perf_counter()
+            value, result = await self._effect(function, act)
+            spend = Spend(seconds=time.perf_counter() - clock)
         asked, failed = canonical(act.content).decode(), isinstance(value, Failure)
         call = Call(key, act.tool.name, fingerprint, asked, "", result, failed, spend, began)
         await self._terms.sink.record([call])
         self.tally.add(spend)
         return Trail(value, {key: spend})
+
+    def _gate(self, name: str, function: Callable[..., Any]) -> asyncio.Semaphore:
+        """Lets as many acts of a tool go on at once as its function says (`at_once`), else one a core."""
+        gate = self._gates.get(name)
+        if gate is None:
+            gate = self._gates[name] = asyncio.Semaphore(getattr(function, "at_once", _CORES))
+        return gate
 
     async def _effect(self, function: Callable[..., Any], act: Act) -> tuple[Any, str]:
         """The value as it will be found again, through JSON, and its JSON text."""

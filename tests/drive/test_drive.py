@@ -542,3 +542,25 @@ def test_closing_closes_the_engines_even_when_one_refuses(drive, scripted, quest
             lambda driver: driver.answer(Panel((SMALL, LARGE)), question),
         )
     assert other.closed
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_a_tool_is_used_as_often_at_once_as_it_says(drive, scripted, at_once) -> None:
+    """Waiting for its turn is no part of what an act took, so nobody waits inside a tool."""
+    going, most = 0, 0
+
+    async def checker(number: int) -> int:
+        nonlocal going, most
+        going, most = going + 1, max(most, going + 1)
+        await asyncio.sleep(0)
+        going -= 1
+        return number
+
+    checker.at_once = at_once
+
+    async def body(driver):
+        acts = [Act(Tool("checker"), {"number": number}) for number in range(12)]
+        return [trail.result for trail in await asyncio.gather(*map(driver.act, acts))]
+
+    assert drive(scripted(), body, tools={"checker": checker}) == list(range(12))
+    assert most == at_once

@@ -61,6 +61,7 @@ class Servers:
 
     # The driver lets nobody share another's use: a second order is a second order.
     use.has_effects = True  # type: ignore[attr-defined]
+    use.at_once = 16  # type: ignore[attr-defined]  # it waits for another process, not for a core
 
     async def _asked(self, server: str, method: str, *arguments: Any) -> Any:
         """What the client's method returned; a session that broke is left, so that the next use opens one."""

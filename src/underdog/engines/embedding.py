@@ -47,6 +47,8 @@ class Embedder:
             source = self._sources[model] = self._opened(model)
         return await source.embed(texts)
 
+    embed.at_once = 16  # type: ignore[attr-defined]  # endpoints take many at a time
+
     async def close(self) -> None:
         """Close the connections of the running loop."""
         for source in self._sources.values():
