@@ -21,7 +21,7 @@ from underdog.report.explained import show_explained
 from underdog.report.page import page
 from underdog.store import Store
 from underdog.studies.folder import read_trials
-from underdog.studies.run import Settings
+from underdog.studies.session import Settings
 from underdog.studies.spec import spec_from
 from underdog.studies.trail import ABSENT, BANKED, SENT, Trail, named
 from underdog.trial import Outcome

@@ -14,7 +14,7 @@ from underdog.report.saved import DIAGNOSIS
 from underdog.store import DEFAULT_PATH
 from underdog.studies.diagnosis.alone import diagnosed_alone
 from underdog.studies.diagnosis.stages import Effort
-from underdog.studies.run import Settings
+from underdog.studies.session import Settings
 from underdog.studying import Asked, Consent, carried_out, folder_of, spec_of, watch_of
 
 

@@ -32,7 +32,8 @@ from underdog.store import DEFAULT_PATH
 from underdog.studies.diagnosis.record import advice_in
 from underdog.studies.findings import plain
 from underdog.studies.forecast import Forecast
-from underdog.studies.run import Settings, run
+from underdog.studies.run import run
+from underdog.studies.session import Settings
 from underdog.studies.spec import Spec, load_study
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from underdog.report.page import page
 from underdog.report.training import training_watch
 from underdog.report.tuned import read_made, show, summary
 from underdog.store import DEFAULT_PATH
-from underdog.studies.run import Settings
+from underdog.studies.session import Settings
 from underdog.studies.tune import Tuning, tune
 from underdog.studying import Asked, Consent, carried_out, folder_of, spec_of
 

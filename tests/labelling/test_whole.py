@@ -15,7 +15,8 @@ from underdog.labelling.pairs import Pair
 from underdog.labelling.serving import open_contest, where_it_stands
 from underdog.labelling.standing import next_pair
 from underdog.statistics import paired_difference
-from underdog.studies.run import Settings, run
+from underdog.studies.run import run
+from underdog.studies.session import Settings
 from underdog.studies.verdict import judge
 
 

@@ -16,7 +16,8 @@ from tests.report.tickets import engine_of, study_of
 from underdog.report.page import page
 from underdog.report.text import show
 from underdog.studies.findings import plain
-from underdog.studies.run import Result, Settings, run
+from underdog.studies.run import Result, run
+from underdog.studies.session import Settings
 from underdog.studies.spec import spec_from
 
 

@@ -10,7 +10,8 @@ from tests.report.tickets import engine_of, study_of
 
 from underdog.budget import Budget, Purse
 from underdog.report.live import Lines, LiveTable, Watch
-from underdog.studies.run import Settings, run
+from underdog.studies.run import run
+from underdog.studies.session import Settings
 from underdog.studies.spec import spec_from
 from underdog.terms import Tally
 from underdog.trial import Outcome, Spend, Trial

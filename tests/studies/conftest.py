@@ -13,7 +13,7 @@ from underdog.engines.fake import FakeEngine
 from underdog.example import Example
 from underdog.reading import Reading
 from underdog.scorers import Number
-from underdog.studies.run import Settings
+from underdog.studies.session import Settings
 from underdog.studies.spec import Spec, spec_from
 from underdog.task import Task
 

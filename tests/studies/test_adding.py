@@ -10,7 +10,8 @@ from tests.studies.conftest import Shop, small, sums_spec
 
 from underdog.answerer import Answer, Request
 from underdog.engines.fake import FakeEngine
-from underdog.studies.run import Settings, run
+from underdog.studies.run import run
+from underdog.studies.session import Settings
 from underdog.studies.spec import Spec
 
 VOTE = {"lever": "vote", "inner": "small", "n": 3}

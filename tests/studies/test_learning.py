@@ -32,7 +32,8 @@ from underdog.studies.forecast import Work, forecast
 from underdog.studies.learning import School
 from underdog.studies.measure import Bench
 from underdog.studies.race import Book
-from underdog.studies.run import Settings, run
+from underdog.studies.run import run
+from underdog.studies.session import Settings
 from underdog.studies.spec import Spec, spec_from
 from underdog.task import Task
 

@@ -18,7 +18,8 @@ from underdog.levers import Vote
 from underdog.makers import MAKERS, Ground, Made
 from underdog.plan import load_plan, models_of
 from underdog.studies.findings import Findings
-from underdog.studies.run import Settings, run
+from underdog.studies.run import run
+from underdog.studies.session import Settings
 from underdog.studies.spec import Spec, spec_from
 from underdog.trial import Spend
 

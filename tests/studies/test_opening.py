@@ -10,7 +10,8 @@ from tests.studies.conftest import Shop, sums, sums_spec
 
 from underdog.studies.diagnosis.record import FILE, advice_in
 from underdog.studies.forecast import Forecast
-from underdog.studies.run import Settings, run
+from underdog.studies.run import run
+from underdog.studies.session import Settings
 from underdog.studies.spec import Spec
 
 

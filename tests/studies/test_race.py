@@ -21,7 +21,8 @@ from underdog.studies.findings import Findings
 from underdog.studies.learning import School
 from underdog.studies.measure import Bench
 from underdog.studies.race import Book
-from underdog.studies.run import Settings, run
+from underdog.studies.run import run
+from underdog.studies.session import Settings
 from underdog.studies.spec import Spec
 
 # The large model costs twenty times as much, as large models do.

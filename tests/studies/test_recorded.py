@@ -9,7 +9,8 @@ import pytest
 
 from underdog.statistics import Certificate, Refusal
 from underdog.studies.findings import Findings
-from underdog.studies.run import Settings, run
+from underdog.studies.run import run
+from underdog.studies.session import Settings
 from underdog.studies.spec import load_study
 from underdog.studies.verdict import Kind
 

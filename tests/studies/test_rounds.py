@@ -13,7 +13,7 @@ from underdog.levers.cascade import Cascade
 from underdog.levers.few_shot import FewShot
 from underdog.levers.vote import Vote
 from underdog.studies.rounds import MOST_ROUNDS, possible, wraps
-from underdog.studies.run import Settings
+from underdog.studies.session import Settings
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ from underdog.plan import load, load_plan
 from underdog.reading import Reading
 from underdog.scorers import Judge
 from underdog.studies.folder import read_trials
-from underdog.studies.run import Result, Settings, run
+from underdog.studies.run import Result, run
+from underdog.studies.session import Settings
 from underdog.studies.verdict import Kind
 from underdog.trial import Trial
 

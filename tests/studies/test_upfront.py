@@ -13,7 +13,7 @@ from underdog.answerer import Model
 from underdog.errors import StudyError
 from underdog.levers import Cascade, Vote
 from underdog.makers.made import Made
-from underdog.studies.run import Settings
+from underdog.studies.session import Settings
 from underdog.studies.upfront import upfront
 from underdog.trial import Spend
 

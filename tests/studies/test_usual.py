@@ -14,7 +14,7 @@ from underdog.errors import StudyError
 from underdog.levers import Agree, BestOf, Check, Constrain, Retrieve, Route, Vote
 from underdog.reading import Reading
 from underdog.studies.rounds import wraps
-from underdog.studies.run import Settings
+from underdog.studies.session import Settings
 from underdog.studies.spec import Spec
 
 CHECKER = """

@@ -8,34 +8,30 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from underdog import __version__
-from underdog.acts import Acts
 from underdog.answerer import Model, digest
-from underdog.budget import Purse
 from underdog.drive import Driver
-from underdog.engines.binding import Binder
-from underdog.makers.ground import Ground as MakersGround
 from underdog.plan import Plan, dump, request_schema
 from underdog.proof import Proof, prove
-from underdog.store import DEFAULT_PATH, Bank, Store
-from underdog.studies.diagnosis.opening import forecast_of, has_use, opened
+from underdog.store import Store
+from underdog.studies.diagnosis.opening import diagnosed_first, forecast_of, has_use
 from underdog.studies.diagnosis.record import Diagnosed
 from underdog.studies.export import write_trials
 from underdog.studies.findings import Findings, plain
-from underdog.studies.flows import Foresee, Ground, Split, Whole
+from underdog.studies.flows import Ground, Split, Whole
 from underdog.studies.folder import write_examples
-from underdog.studies.forecast import Forecast, forecast
-from underdog.studies.makings import Noting, Workshop, standing_in, with_models
-from underdog.studies.measure import Bench, Progress
-from underdog.studies.rounds import Advised
+from underdog.studies.forecast import Forecast, Work, forecast
+from underdog.studies.makings import Noting, Workshop, with_models
+from underdog.studies.measure import Bench
+from underdog.studies.session import Session, Settings, session
 from underdog.studies.spec import Spec, spec_from
-from underdog.studies.trust import insist_on_judge, referred
+from underdog.studies.trust import referred
 from underdog.studies.upfront import upfront
 from underdog.task import Task
 
@@ -51,26 +47,6 @@ class Result:
 
     def __str__(self) -> str:
         return self.findings.verdict.sentence
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Where and how a study runs, as against what it measures (that is the Spec).
-
-    `consent` is shown the forecast and says whether to go on; `folder` is where the run is written. `advice`,
-    a diagnosis' order of levers, orders the first round of a study that names none, and drops what it says
-    will not pay; None: such a study diagnoses its task first. `allow_code` agrees to run the user's own
-    programs that levers name.
-    """
-
-    store: Path = DEFAULT_PATH
-    folder: Path | None = None
-    fresh: bool = False
-    consent: Callable[[Forecast, Proof], bool] | None = None
-    progress: Progress | None = None
-    bind: Callable[[Model], Any] | None = None
-    advice: Sequence[Advised] | None = None
-    allow_code: bool = False
 
 
 def study(
@@ -107,81 +83,53 @@ async def run(spec: Spec, settings: Settings) -> Result | None:
     """
     proof = prove(spec.task)
     proof.insist()
-    plainly = settings.bind or Binder(base=spec.base, declared=spec.declared)
-    bind = standing_in(plainly, spec.makings, spec.models)
-    with Store(settings.store) as store:
-        store.start_run(spec.name, {"digest": spec.digest, "version": __version__})
-        bank = Bank(store, spec.name)
-        purse = Purse(spec.budget, bank.spent() if spec.budget.limited else None)
-        async with (
-            Acts(bind, base=spec.base, allow_code=settings.allow_code) as acts,
-            Driver(bind, bank, purse=purse, tools=acts, fresh=settings.fresh) as driver,
-        ):
-            acts.admit(*spec.levers.values())
-            bench = Bench(
-                spec.task,
-                driver,
-                bank,
-                repeats=spec.repeats,
-                window=spec.window,
-                progress=settings.progress,
-                upfront=upfront(spec.models, spec.base, spec.requests),
-            )
-            ground = Ground(purse, _forecaster(spec, driver, store), settings.advice or ())
-            flow = _flow(spec, bench, ground)
-            expected = ground.foresee(flow.work())
-            opens = settings.advice is None and has_use(spec)
-            if opens:
-                expected += forecast_of(spec, driver)
-            if settings.consent is not None and not settings.consent(expected, proof):
-                return None
-            store.clear_trials(spec.name)
-            if settings.progress is not None:
-                settings.progress.begin(driver.tally, purse)
-            await insist_on_judge(bench)
-            if spec.task.reference is not None:
-                spec = await referred(spec, bench)
-                bench.task = spec.task
-            if spec.makings:
-                spec = await _with_made_models(spec, settings, bench, (bank, purse, acts))
-            diagnosed = await opened(spec, bench) if opens else None
-            if diagnosed is not None:
-                ground = replace(ground, advice=diagnosed.diagnosis.order)
-            result = await _finish(_flow(spec, bench, ground), driver, proof, expected, diagnosed)
-        store.finish_run(spec.name)
-        return result if settings.folder is None else _written(result, settings.folder, store, spec)
+    async with session(spec, settings, spec.name) as opened:
+        opened.acts.admit(*spec.levers.values())
+        ground, bench = _ground(opened, spec), opened.bench
+        expected, diagnoses = _foreseen(opened, spec, ground)
+        if not settings.agree(expected, proof):
+            return None
+        await opened.begin()
+        if spec.task.reference is not None:
+            spec = await referred(spec, bench)
+            bench.task = spec.task
+        if spec.makings:
+            spec = await _with_made_models(opened, spec)
+        diagnosed = await diagnosed_first(spec, bench) if diagnoses else None
+        if diagnosed is not None:
+            ground = replace(ground, advice=diagnosed.diagnosis.order)
+        result = await _finish(_flow(spec, bench, ground), opened.driver, proof, expected, diagnosed)
+        if settings.folder is not None:
+            result = _written(result, settings.folder, opened.store, spec)
+        opened.over = True
+    return result
 
 
-async def _with_made_models(
-    spec: Spec, settings: Settings, bench: Bench, where: tuple[Bank, Purse, Acts]
-) -> Spec:
+def _ground(opened: Session, spec: Spec) -> Ground:
+    def foresee(work: Sequence[Work]) -> Forecast:
+        return forecast(spec.task, work, opened.driver, opened.store.pace, spec.repeats)
+
+    return Ground(opened.purse, foresee, opened.settings.advice or ())
+
+
+def _foreseen(opened: Session, spec: Spec, ground: Ground) -> tuple[Forecast, bool]:
+    """What the study may take, and whether it opens with a diagnosis."""
+    expected = ground.foresee(_flow(spec, opened.bench, ground).work())
+    diagnoses = opened.settings.advice is None and has_use(spec)
+    return (expected + forecast_of(spec, opened.driver) if diagnoses else expected), diagnoses
+
+
+async def _with_made_models(opened: Session, spec: Spec) -> Spec:
     """The study with the models that it makes itself, made."""
-    bank, purse, acts = where
-    folder = settings.folder or Path(".underdog") / "made" / spec.name
-    ground = MakersGround(
-        task=spec.task,
-        small=spec.read("small"),
-        large=spec.read("large"),
-        bind=settings.bind or Binder(base=spec.base, declared=spec.declared),
-        sink=bank,
-        folder=folder,
-        base=spec.base,
-        seed=spec.seed,
-        purse=purse,
-        tools=acts,
-        watch=Noting(bench.progress.note),
-    )
+    folder = opened.settings.folder or Path(".underdog") / "made" / spec.name
+    ground = opened.ground(spec, folder, spec.seed, Noting(opened.bench.progress.note))
     shop, models, made = Workshop(ground, folder), dict(spec.models), dict[Model, Model]()
     for name, making in spec.makings.items():
         record = await shop.made(name, making, models[making.parent])
         made[models[name]] = record.model
         models[name] = record.model
-    bench.upfront = upfront(models, spec.base, spec.requests)
+    opened.bench.upfront = upfront(models, spec.base, spec.requests)
     return replace(spec, models=models, levers=with_models(spec.levers, made))
-
-
-def _forecaster(spec: Spec, driver: Driver, store: Store) -> Foresee:
-    return lambda work: forecast(spec.task, work, driver, store.pace, spec.repeats)
 
 
 def _flow(spec: Spec, bench: Bench, ground: Ground) -> Split | Whole:

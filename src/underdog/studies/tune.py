@@ -9,25 +9,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from underdog import __version__
-from underdog.acts import Acts
 from underdog.answerer import Answerer
-from underdog.budget import Purse
 from underdog.drive import Driver
-from underdog.engines.binding import Binder
 from underdog.errors import StudyError
 from underdog.levers.constrain import Constrain
-from underdog.makers import Ground, Made, Maker, Watcher
+from underdog.makers import Made, Maker, Watcher
 from underdog.proof import prove
 from underdog.statistics import gap_closed, mean_interval, paired_difference
-from underdog.store import Bank, Store
+from underdog.store import Store
 from underdog.studies.findings import plain
 from underdog.studies.fitting import fitted
 from underdog.studies.forecast import Forecast, Work, forecast
 from underdog.studies.measure import Bench, Column
-from underdog.studies.run import Settings
+from underdog.studies.session import Settings, session
 from underdog.studies.spec import Spec, read
-from underdog.studies.trust import insist_on_judge, referred
+from underdog.studies.trust import referred
 
 TUNED = "tuned"
 
@@ -58,40 +54,17 @@ async def tune(tuning: Tuning, settings: Settings) -> Made | None:
         raise StudyError(f"{spec.name}: a model is made in a folder; name one")
     proof = prove(spec.task)
     proof.insist()
-    run = f"{spec.name} ({tuning.method})"
-    bind = settings.bind or Binder(base=spec.base, declared=spec.declared)
-    with Store(settings.store) as store:
-        store.start_run(run, {"digest": spec.digest, "version": __version__})
-        bank = Bank(store, run)
-        purse = Purse(spec.budget, bank.spent() if spec.budget.limited else None)
-        async with (
-            Acts(bind, base=spec.base, allow_code=settings.allow_code) as acts,
-            Driver(bind, bank, purse=purse, tools=acts, fresh=settings.fresh) as driver,
-        ):
-            bench = Bench(spec.task, driver, bank, window=spec.window, progress=settings.progress)
-            if settings.consent is not None and not settings.consent(foreseen(tuning, driver, store), proof):
-                return None
-            store.clear_trials(run)
-            bench.progress.begin(driver.tally, purse)
-            await insist_on_judge(bench)
-            if spec.task.reference is not None:
-                spec = await referred(spec, bench)
-                bench.task = spec.task
-            ground = Ground(
-                task=spec.task,
-                small=spec.read("small"),
-                large=spec.read("large"),
-                bind=bind,
-                sink=bank,
-                folder=folder,
-                base=spec.base,
-                seed=tuning.seed,
-                purse=purse,
-                tools=acts,
-                watch=tuning.watch or Watcher(),
-            )
-            made = await compared(await tuning.maker.make(ground), spec, bench)
-        store.finish_run(run)
+    async with session(spec, settings, f"{spec.name} ({tuning.method})") as opened:
+        bench = opened.bench
+        if not settings.agree(foreseen(tuning, opened.driver, opened.store), proof):
+            return None
+        await opened.begin()
+        if spec.task.reference is not None:
+            spec = await referred(spec, bench)
+            bench.task = spec.task
+        ground = opened.ground(spec, folder, tuning.seed, tuning.watch or Watcher())
+        made = await compared(await tuning.maker.make(ground), spec, bench)
+        opened.over = True
     made.save(folder, spec.base)
     return made
 

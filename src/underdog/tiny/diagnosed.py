@@ -19,7 +19,7 @@ from underdog.levers.prompt import Prompt
 from underdog.studies.diagnosis.alone import diagnosed_alone
 from underdog.studies.diagnosis.findings import Diagnosis
 from underdog.studies.diagnosis.stages import Effort, Wrap
-from underdog.studies.run import Settings
+from underdog.studies.session import Settings
 from underdog.studies.spec import Spec, spec_from
 from underdog.tiny import names, worlds
 from underdog.tiny.world import said

@@ -5,21 +5,13 @@ The order of it; what is asked is in `stages.py`, what follows in `rules.py`, wh
 
 from __future__ import annotations
 
-from underdog import __version__
-from underdog.acts import Acts
-from underdog.budget import Purse
-from underdog.drive import Driver
-from underdog.engines.binding import Binder
 from underdog.proof import prove
-from underdog.store import Bank, Store
 from underdog.studies.diagnosis.gather import diagnosed
 from underdog.studies.diagnosis.looking import foreseen, looked_at, recorded, targeted
 from underdog.studies.diagnosis.record import Diagnosed
 from underdog.studies.diagnosis.stages import Effort
-from underdog.studies.measure import Bench
-from underdog.studies.run import Settings
+from underdog.studies.session import Settings, session
 from underdog.studies.spec import Spec
-from underdog.studies.trust import insist_on_judge
 
 
 async def diagnosed_alone(spec: Spec, settings: Settings, effort: Effort) -> Diagnosed | None:
@@ -34,26 +26,17 @@ async def diagnosed_alone(spec: Spec, settings: Settings, effort: Effort) -> Dia
     """
     proof = prove(spec.task)
     proof.insist()
-    run, look = f"{spec.name} (diagnosis)", looked_at(spec, effort)
-    bind = settings.bind or Binder(base=spec.base, declared=spec.declared)
-    with Store(settings.store) as store:
-        store.start_run(run, {"digest": spec.digest, "version": __version__})
-        bank = Bank(store, run)
-        purse = Purse(spec.budget, bank.spent() if spec.budget.limited else None)
-        async with (
-            Acts(bind, base=spec.base, allow_code=settings.allow_code) as acts,
-            Driver(bind, bank, purse=purse, tools=acts, fresh=settings.fresh) as driver,
-        ):
-            bench = Bench(look.spec.task, driver, bank, window=spec.window, progress=settings.progress)
-            expected = foreseen(look.spec, look.examples, effort, driver)
-            if settings.consent is not None and not settings.consent(expected, proof):
-                return None
-            bench.progress.begin(driver.tally, purse)
-            await insist_on_judge(bench)
-            look = await targeted(look, bench)
-            diagnosis = await diagnosed(look.spec, bench, look.examples, effort)
-            found = recorded(spec, look, diagnosis, driver)
-        store.finish_run(run)
+    look = looked_at(spec, effort)
+    async with session(spec, settings, f"{spec.name} (diagnosis)") as opened:
+        opened.bench.task = look.spec.task
+        expected = foreseen(look.spec, look.examples, effort, opened.driver)
+        if not settings.agree(expected, proof):
+            return None
+        await opened.begin()
+        look = await targeted(look, opened.bench)
+        diagnosis = await diagnosed(look.spec, opened.bench, look.examples, effort)
+        found = recorded(spec, look, diagnosis, opened.driver)
+        opened.over = True
     if settings.folder is not None:
         found.write(settings.folder)
     return found

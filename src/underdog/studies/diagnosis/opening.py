@@ -28,7 +28,7 @@ def forecast_of(spec: Spec, driver: Driver) -> Forecast:
     return foreseen(look.spec, look.examples, _EFFORT, driver)
 
 
-async def opened(spec: Spec, bench: Bench) -> Diagnosed:
+async def diagnosed_first(spec: Spec, bench: Bench) -> Diagnosed:
     """The diagnosis of a study whose targets are known, through the study's bench.
 
     Raises:
