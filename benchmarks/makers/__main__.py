@@ -3,6 +3,8 @@
     python -m benchmarks.makers                               # everything; about an hour on an idle core
     python -m benchmarks.makers --only lora --seeds 0 1 2     # one of: lora, dpo, grpo, speed, same
 
+What is made otherwise has modules of its own: benchmarks.makers.compress, logic, query, rewards and shapes.
+
 Run from the repository's root. Stopped, it goes on: calls and checkpoints are kept under --work.
 """
 

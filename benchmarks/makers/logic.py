@@ -32,7 +32,7 @@ from underdog.statistics import mean_interval, paired_difference
 from underdog.tiny import path
 
 SETS = ("prontoqa", "proofwriter", "logicaldeduction")
-STEPS, BATCH, ROOM = 40, 8, 1400
+STEPS, BATCH, ROOM = 20, 8, 1400
 """Problems whose prompt and program take more than ROOM tokens are left out."""
 RATES = {"dpo": 2.7e-4, "sft": 1e-3}
 _ASKED = "Write the problem as a formal program."
@@ -120,22 +120,27 @@ def _likelihood(model: Any, prompt: list[int], answer: list[int]) -> float:
 
 
 def table(seeds: Sequence[int]) -> Table:
-    """A row a seed and arm: how often the right program is likelier, and how much oftener than before."""
+    """A row a seed and arm, printed as it is known: how often the right program is likelier."""
     found = triples()
     learn = [triple for key, triple in found.items() if learned(key)]
     judged = [triple for key, triple in found.items() if not learned(key)]
     made = Table(
-        f"{len(learn)} pairs learned from, {len(judged)} unseen: the right program is likelier, percent",
+        f"{len(learn)} pairs to learn from, {len(judged)} unseen: the right program is likelier, percent",
         ("seed", "arm", "right likelier", "minus before, points", "minus sft, points"),
     )
+
+    def add(*cells: str) -> None:
+        print(*cells, sep=" | ", flush=True)
+        made.add(*cells)
+
     before = ranked(_untrained(), judged)
-    made.add("", "before", _shown(before), "", "")
+    add("", "before", _shown(before), "", "")
     for seed in seeds:
         with tempfile.TemporaryDirectory() as folder:
-            arms = {kind: ranked(trained(kind, learn, seed, Path(folder)), judged) for kind in ("sft", "dpo")}
-        for kind, marks in arms.items():
-            against = _apart(marks, arms["sft"]) if kind == "dpo" else ""
-            made.add(seed, kind, _shown(marks), _apart(marks, before), against)
+            sft = ranked(trained("sft", learn, seed, Path(folder)), judged)
+            add(str(seed), "sft", _shown(sft), _apart(sft, before), "")
+            dpo = ranked(trained("dpo", learn, seed, Path(folder)), judged)
+            add(str(seed), "dpo", _shown(dpo), _apart(dpo, before), _apart(dpo, sft))
     return made
 
 
