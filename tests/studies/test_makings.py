@@ -17,6 +17,8 @@ from underdog.errors import StudyError
 from underdog.levers import Vote
 from underdog.makers import MAKERS, Ground, Made
 from underdog.plan import load_plan, models_of
+from underdog.studies.diagnosis.alone import diagnosed_alone
+from underdog.studies.diagnosis.stages import Effort
 from underdog.studies.findings import Findings
 from underdog.studies.run import run
 from underdog.studies.session import Settings
@@ -101,6 +103,15 @@ def test_the_usual_levers_are_wrapped_around_a_made_model_that_leads(tmp_path: P
     assert spec.levers["agree"].members[1] == spec.read("tuned"), "it is one more model of the study"
     findings = found(spec, bound)
     assert "tuned" in {arm.name for arm in findings.ladder}
+
+
+def test_a_diagnosis_by_itself_says_nothing_of_a_model_that_is_not_made(
+    tmp_path: Path, bound: Settings
+) -> None:
+    found = asyncio.run(diagnosed_alone(making(tmp_path), bound, Effort(examples=20, probed=10)))
+    assert found is not None and MADE == []
+    assert set(found.models) == {"small", "large"}
+    assert {one.model for one in found.diagnosis.findings} <= {"small", "large", None}
 
 
 def test_a_forecast_comes_before_anything_is_made(tmp_path: Path, bound: Settings) -> None:

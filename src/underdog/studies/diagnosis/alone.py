@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from underdog.proof import prove
 from underdog.studies.diagnosis.gather import diagnosed
-from underdog.studies.diagnosis.looking import foreseen, looked_at, recorded, targeted
+from underdog.studies.diagnosis.looking import existing, foreseen, looked_at, recorded, targeted
 from underdog.studies.diagnosis.record import Diagnosed
 from underdog.studies.diagnosis.stages import Effort
 from underdog.studies.session import Settings, session
@@ -26,7 +26,7 @@ async def diagnosed_alone(spec: Spec, settings: Settings, effort: Effort) -> Dia
     """
     proof = prove(spec.task)
     proof.insist()
-    look = looked_at(spec, effort)
+    look = looked_at(existing(spec), effort)
     async with session(spec, settings, f"{spec.name} (diagnosis)") as opened:
         opened.bench.task = look.spec.task
         expected = foreseen(look.spec, look.examples, effort, opened.driver)

@@ -31,6 +31,12 @@ class Look:
     examples: tuple[Example, ...]
 
 
+def existing(spec: Spec) -> Spec:
+    """The study with the models that are there: those that it makes itself are not before it races."""
+    there = {name: model for name, model in spec.models.items() if name not in spec.makings}
+    return replace(spec, models=there, makings={})
+
+
 def looked_at(spec: Spec, effort: Effort) -> Look:
     """Examples of tune, or of the whole set where nothing is fitted.
 
@@ -72,13 +78,13 @@ def foreseen(spec: Spec, examples: Sequence[Example], effort: Effort, driver: Dr
 
 def recorded(spec: Spec, look: Look, diagnosis: Diagnosis, driver: Driver) -> Diagnosed:
     """The diagnosis with what it was made from."""
-    models = dict.fromkeys(spec.models.values())
+    models = dict.fromkeys(look.spec.models.values())
     return Diagnosed(
         name=spec.name,
         digest=spec.digest,
         split=look.split,
         examples=len(look.examples),
-        models={name: model.name for name, model in spec.models.items()},
+        models={name: model.name for name, model in look.spec.models.items()},
         cautions=[caution] if (caution := look.spec.task.caution) else [],
         diagnosis=diagnosis,
         calls_sent=driver.tally.sent,
