@@ -11,10 +11,9 @@ from datasets import Dataset
 from trl import DPOConfig, DPOTrainer
 
 from underdog.answerer import Request
-from underdog.engines.hf_checkpoint import Checkpoint
-from underdog.makers.order import laid_out
+from underdog.makers.ready import Ready
 from underdog.makers.settings import Preferring, Try
-from underdog.makers.student import lora, pen_of, weights_of
+from underdog.makers.student import lora, weights_of
 
 
 class _Ready(DPOTrainer):  # type: ignore[misc]  # trl has no types
@@ -25,22 +24,16 @@ class _Ready(DPOTrainer):  # type: ignore[misc]  # trl has no types
 
 
 @dataclass(frozen=True)
-class Preferred:
+class Preferred(Ready):
     """Prefer the first of two answers to a request to the second: triples of request, right, wrong."""
 
-    checkpoint: Checkpoint
     settings: Preferring
-    seed: int
-    asked: Sequence[tuple[Request, str, str]]
+    shown: Sequence[tuple[Request, str, str]]
 
     @property
     def flops_per_token(self) -> float:
         """Forward 2 and back 2 with the adapter, forward 2 without it, for the reference."""
         return 6.0
-
-    @cached_property
-    def _pen(self) -> Any:
-        return pen_of(self.checkpoint)
 
     @cached_property
     def _rows(self) -> list[dict[str, list[int]]]:
@@ -50,12 +43,8 @@ class Preferred:
                 "chosen_ids": self._pen.completion(request, right),
                 "rejected_ids": self._pen.completion(request, wrong),
             }
-            for request, right, wrong in self.asked
+            for request, right, wrong in self.shown
         ]
-
-    @cached_property
-    def _order(self) -> list[int]:
-        return laid_out(len(self.asked), self.settings.steps * self.settings.batch, self.seed)
 
     def trainer(self, one: Try, common: dict[str, Any]) -> DPOTrainer:
         """A trainer whose dataset is in the order of the steps."""

@@ -11,22 +11,19 @@ from datasets import Dataset
 from trl import SFTConfig, SFTTrainer
 
 from underdog.answerer import Request
-from underdog.engines.hf_checkpoint import Checkpoint
-from underdog.makers.order import laid_out
+from underdog.makers.ready import Ready
 from underdog.makers.settings import Settings, Try
-from underdog.makers.student import lora, pen_of, weights_of
+from underdog.makers.student import lora, weights_of
 
 _IGNORED = -100
 
 
 @dataclass(frozen=True)
-class Supervised:
+class Supervised(Ready):
     """Write these answers to these requests: loss on the answers' tokens only."""
 
-    checkpoint: Checkpoint
     settings: Settings
-    seed: int
-    pairs: Sequence[tuple[Request, str]]
+    shown: Sequence[tuple[Request, str]]
 
     @property
     def flops_per_token(self) -> float:
@@ -34,21 +31,13 @@ class Supervised:
         return 4.0
 
     @cached_property
-    def _pen(self) -> Any:
-        return pen_of(self.checkpoint)
-
-    @cached_property
     def _rows(self) -> list[dict[str, list[int]]]:
         rows = []
-        for request, text in self.pairs:
+        for request, text in self.shown:
             prompt, answer = self._pen.prompt(request), self._pen.completion(request, text)
             labels = [_IGNORED] * len(prompt) + answer
             rows.append({"input_ids": prompt + answer, "labels": labels})
         return rows
-
-    @cached_property
-    def _order(self) -> list[int]:
-        return laid_out(len(self.pairs), self.settings.steps * self.settings.batch, self.seed)
 
     def trainer(self, one: Try, common: dict[str, Any]) -> SFTTrainer:
         """A trainer whose dataset is in the order of the steps."""
